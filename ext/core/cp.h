@@ -1,0 +1,358 @@
+/* cp.h - the core of cpromise: a promise state machine, a job queue and an event loop, in C11 and
+ * POSIX, without Python. The host (ext/binding, or a test) gives values their meaning.
+ *
+ * One rule explains the whole interface: *the core moves, the host counts*. A value is a word (void
+ * *) that the core moves from slot to slot and never copies, reads or frees. Wherever a call makes
+ * a second holder of a word, it says so in its return value, and the host adds the reference. The
+ * same holds for jobs: a job that stands in a queue or in a promise's list of reactions counts as
+ * one reference to the object in which it is embedded.
+ *
+ * Errors are negative errno values. Unless a function says otherwise it must be called on the
+ * thread that runs the loop, does not call back into the host, and cannot fail. */
+#ifndef CP_H
+#define CP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+typedef int64_t cp_ns; /* nanoseconds of CLOCK_MONOTONIC, or a span of them */
+
+#define CP_FOREVER                         INT64_MAX
+#define cp_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+struct cp_loop;
+
+/* ---- Jobs
+ * -------------------------------------------------------------------------------------------------------
+ * A job is a node that its owner embeds. It is in at most one list or queue at a time, so one link
+ * serves all of its lives: waiting on a promise, queued to run, or (a rejected promise) noted as
+ * unhandled. */
+
+enum cp_kind {
+    CP_CALL,  /* the host's own: a callback, a message */
+    CP_THEN,  /* a reaction: the fitting one of two handlers */
+    CP_PASS,  /* a reaction that passes state and value through: the second half of adoption */
+    CP_ADOPT, /* the first half of adoption: subscribe to the promise in `arg` */
+    CP_HOST,  /* kinds from here on are the host's reactions; `ok` stays as it is, `arg` gets the
+                 value */
+};
+
+enum cp_state { CP_PENDING, CP_FULFILLED, CP_REJECTED };
+
+enum cp_flag {
+    CP_HANDLED = 1,      /* somebody reacts to this promise */
+    CP_ARG_REJECTED = 2, /* `arg` of this queued reaction is a reason, not a value */
+    CP_LINKED = 4,       /* in a list or queue */
+    CP_REPORTED = 8,     /* was reported as an unhandled rejection */
+    CP_HOST_FLAG = 16,   /* this one and the higher ones belong to the host */
+};
+
+struct cp_job {
+    struct cp_job *next; /* private */
+    uint8_t kind;        /* public until queued */
+    uint8_t state;       /* read-only: enum cp_state, of a promise */
+    uint8_t flags;       /* enum cp_flag */
+    uint8_t spare;
+    uint32_t word; /* the host's */
+};
+
+struct cp_queue {
+    struct cp_job *head, *tail; /* private; tail is stale while head is NULL */
+};
+
+static inline void cp_queue_push(struct cp_queue *q, struct cp_job *job) {
+    job->next = NULL;
+    if (q->head)
+        q->tail->next = job;
+    else
+        q->head = job;
+    q->tail = job;
+}
+
+static inline struct cp_job *cp_queue_pop(struct cp_queue *q) {
+    struct cp_job *job = q->head;
+    if (job)
+        q->head = job->next;
+    return job;
+}
+
+/* ---- Promises
+ * ---------------------------------------------------------------------------------------------------
+ * The child that `then` makes *is* the reaction on its parent and the job that runs it: one
+ * allocation per link.
+ *
+ *   life of a reaction     ok                        arg                     job is in
+ *   ------------------     --                        ---                     ---------
+ *   waiting                on_fulfilled              on_rejected             parent's list
+ *   queued                 the chosen handler, or    the parent's value      loop->micro
+ *                          NULL to pass through      (CP_ARG_REJECTED set
+ *                                                    if it is a reason)
+ *   kinds >= CP_HOST       the host's, untouched     likewise, from NULL     likewise
+ *
+ *   life of a promise      value
+ *   -----------------      -----
+ *   pending                last of its circular list of reactions, NULL for none
+ *   settled                the value or the reason, owned by the promise */
+
+struct cp_reaction {
+    struct cp_job job;
+    void *ok;
+    void *arg;
+};
+
+struct cp_promise {
+    struct cp_reaction self; /* what this promise does when the one it was derived from settles */
+    struct cp_loop *loop;    /* read-only */
+    void *value;             /* private while pending, read-only afterwards */
+};
+
+static inline struct cp_reaction *cp_reaction_of(struct cp_job *job) {
+    return cp_container_of(job, struct cp_reaction, job);
+}
+static inline struct cp_promise *cp_promise_of(struct cp_job *job) {
+    return cp_container_of(job, struct cp_promise, self.job);
+}
+static inline enum cp_state cp_promise_state(const struct cp_promise *p) {
+    return (enum cp_state)p->self.job.state;
+}
+
+void cp_promise_init(struct cp_promise *p, struct cp_loop *loop);
+
+/* Registers `reaction` on p and marks p handled. p pending: it waits in p's list. p settled: it is
+ * queued at once. Either way the host owes one reference to the reaction's owner; returns 1 when it
+ * also owes one to p->value. */
+int cp_promise_subscribe(struct cp_promise *p, struct cp_reaction *reaction);
+
+/* Settles a pending p and queues its reactions in the order of their registration: no allocation.
+ * Takes over the caller's reference to `value`. Returns the number of further references to `value`
+ * that the host owes, one for each reaction. A rejection without a reaction enters loop->unhandled,
+ * and the host owes a reference to p for it: returned as -1. The handlers that are not needed go to
+ * host->release, which must not run code that touches promises. */
+int cp_promise_settle(struct cp_promise *p, enum cp_state state, void *value);
+
+/* p was resolved with the pending or settled promise q: queues the job that will subscribe p to q,
+ * as ECMAScript's NewPromiseResolveThenableJob. The host owes one reference to p and one to q. */
+void cp_promise_adopt(struct cp_promise *p, struct cp_promise *q);
+
+/* Takes the next promise that was rejected without a reaction and still has none; NULL when there
+ * is none. The reference that the list held goes to the caller. Promises handled meanwhile are
+ * handed to `drop` on the way. */
+struct cp_promise *cp_unhandled_next(struct cp_loop *loop, void (*drop)(struct cp_promise *));
+
+/* Calls visit for each reaction that waits on a pending p (for the host's garbage collector); stops
+ * at the first result other than 0 and returns it. */
+int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *), void *arg);
+
+/* Empties the list of a pending p, oldest first: returns the next reaction or NULL; its reference
+ * goes to the caller. */
+struct cp_job *cp_promise_drop_reaction(struct cp_promise *p);
+
+/* ---- Timers
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+struct cp_timer {
+    cp_ns when;   /* read-only */
+    uint64_t seq; /* private: equal deadlines fire in the order of their start */
+    size_t slot;  /* private: 1 + index in the heap, 0 when not started */
+};
+
+/* Starts a timer that is not started (`when` absolute). -ENOMEM. The host owes one reference to the
+ * timer's owner, which it gets back from host->fire or by cp_timer_stop returning true. */
+int cp_timer_start(struct cp_loop *loop, struct cp_timer *timer, cp_ns when);
+bool cp_timer_stop(struct cp_loop *loop, struct cp_timer *timer);
+cp_ns cp_now(void);
+
+/* ---- I/O: completions, not readiness
+ * ------------------------------------------------------------------------------ An operation is
+ * submitted once and completes once. The poller behind it may try and wait (epoll) or hand it to
+ * the kernel (io_uring); nobody above the seam can tell. */
+
+enum cp_op_kind { CP_OP_RECV, CP_OP_SEND, CP_OP_ACCEPT, CP_OP_CONNECT };
+
+struct cp_op {
+    /* set by the submitter */
+    uint8_t kind;
+    void *buf;  /* RECV: NULL means the loop's own buffer, see `data`. SEND: the bytes; must stay
+                   until done. CONNECT: sockaddr */
+    size_t len; /* bytes of buf; RECV into the loop's buffer: the most that may be read */
+    int (*done)(
+        struct cp_loop *,
+        struct cp_op *); /* called once from the loop if submit returned 0; < 0 stops the loop */
+    /* read-only, on completion */
+    ssize_t result;   /* bytes (0: end of file), the accepted descriptor (non-blocking,
+                         close-on-exec), 0 for CONNECT, or -errno */
+    const void *data; /* RECV: where the bytes are; in the loop's buffer they are valid until the
+                         next submit or the return of done */
+    /* private */
+    struct cp_io *io;
+    struct cp_op *next;
+    bool pending;
+};
+
+/* One descriptor under the loop's care. At most one operation reads (RECV, ACCEPT) and one writes
+ * (SEND, CONNECT) at a time. */
+struct cp_io {
+    int fd;              /* read-only, -1 once closed */
+    uint32_t generation; /* private: a late event for an earlier life of this descriptor number is
+                            told by it */
+    uint8_t ready;       /* private: poller's hints, what is worth trying before waiting */
+    bool registered;     /* private */
+    struct cp_op *reader, *writer;
+    struct cp_io *next_open, **prev_open; /* private: the loop's list of open descriptors */
+};
+
+/* Takes over fd, which must be non-blocking. 0 or -errno (fd stays the caller's then). */
+int cp_io_open(struct cp_loop *loop, struct cp_io *io, int fd);
+/* Closes the descriptor; pending operations complete with -ECANCELED in this turn, from the loop
+ * and not from inside this call. Harmless when already closed. */
+void cp_io_close(struct cp_loop *loop, struct cp_io *io);
+/* Submits. 1: complete already, op->result and op->data are valid, done will not be called. 0: done
+ * will be called from the loop. -EBUSY: an operation of that direction is pending; -EBADF: closed;
+ * -ENOMEM. */
+int cp_io_submit(struct cp_loop *loop, struct cp_io *io, struct cp_op *op);
+/* Asks a pending operation to end: it completes with -ECANCELED (or its result, if that came first)
+ * from the loop. */
+void cp_io_cancel(struct cp_loop *loop, struct cp_op *op);
+
+/* The poller behind the seam; one static const table per backend. */
+struct cp_poller {
+    const char *name;
+    int (*open)(struct cp_loop *loop); /* allocates loop->poller_state */
+    void (*close)(struct cp_loop *loop);
+    int (*add)(struct cp_loop *loop,
+               struct cp_io *io); /* a descriptor begins, or ends, its life here */
+    void (*remove)(struct cp_loop *loop, struct cp_io *io);
+    int (*submit)(struct cp_loop *loop, struct cp_io *io, struct cp_op *op); /* as cp_io_submit */
+    void (*cancel)(struct cp_loop *loop, struct cp_op *op);
+    /* Waits up to `timeout` (0: only looks) and moves what completed to loop->completed. Returns 0
+     * or -errno (-EINTR is 0). Calls host->before_wait and after_wait around a wait that can block,
+     * and around no other. */
+    int (*wait)(struct cp_loop *loop, cp_ns timeout);
+};
+extern const struct cp_poller cp_poller_epoll;
+
+/* ---- Work off the loop
+ * ----------------------------------------------------------------------------------------- */
+
+struct cp_work {
+    void (*run)(struct cp_work *,
+                void *worker); /* on a pool thread; `worker` is what host->worker_start returned */
+    struct cp_job job;         /* CP_CALL by default; comes back as a macrotask through the inbox */
+    struct cp_loop *loop;      /* private */
+    struct cp_work *next;      /* private */
+};
+
+/* Queues work for the loop's pool, which starts its threads on first use, at most
+ * `loop->max_workers`. The host owes one reference to the owner of the work, and gets it back when
+ * the job runs. -ENOMEM, -EAGAIN (no thread could be started), -ECANCELED (the loop is closed). May
+ * be called only on the loop's thread. */
+int cp_work_submit(struct cp_loop *loop, struct cp_work *work);
+/* Waits for the running work, hands the work that never ran to `drop`, joins the threads. The host
+ * must not hold a lock that a worker needs. Called by cp_loop_close's owner before cp_loop_close.
+ */
+void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *));
+
+/* ---- The loop
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* What the host does for the loop. `int` results: 0 to go on, negative to leave cp_loop_step at
+ * once with that value. */
+struct cp_host {
+    int (*run)(struct cp_loop *, struct cp_job *); /* gets the reference that the queue held */
+    int (*fire)(struct cp_loop *, struct cp_timer *);
+    int (*unhandled)(
+        struct cp_loop *); /* the microtask queue has drained and loop->unhandled is not empty */
+    void (*release)(void *word); /* a handler that will never run */
+    void (*before_wait)(struct cp_loop *),
+        (*after_wait)(struct cp_loop *);                /* around a wait that can block */
+    void *(*worker_start)(struct cp_loop *);            /* on a new pool thread; NULL: no state */
+    void (*worker_end)(struct cp_loop *, void *worker); /* on that thread, before it ends */
+};
+
+struct cp_stats {
+    uint64_t turns, microtasks, macrotasks, polls, waits, wakeups, timers, syscalls;
+};
+
+struct cp_heap {
+    struct cp_timer **timers;
+    size_t count, room;
+    uint64_t seq;
+};
+
+struct cp_loop {
+    /* public, before cp_loop_open */
+    const struct cp_host *host;
+    const struct cp_poller *poller;
+    int max_workers;
+    /* read-only */
+    struct cp_stats stats;
+    int wake_fd; /* write end of the loop's pipe: one byte wakes a waiting loop; safe in a signal
+                    handler */
+    struct cp_queue micro; /* jobs to drain now */
+    /* private */
+    struct cp_queue macro;
+    struct cp_queue unhandled;
+    struct cp_heap heap;
+    struct cp_op *completed, **completed_tail;
+    struct cp_io *open;
+    struct cp_io wake_io;
+    struct cp_op wake_op;
+    void *poller_state;
+    char *buffer; /* CP_BUFFER bytes, the target of RECV without a buffer */
+    struct cp_pool *pool;
+    _Atomic(struct cp_job *) inbox;
+    atomic_bool waiting;
+    bool stopped;
+};
+
+enum { CP_BUFFER = 256 * 1024 };
+
+/* Opens a zeroed loop whose public fields are set. 0 or -errno; on error nothing is left open. */
+int cp_loop_open(struct cp_loop *loop);
+/* Closes all: the host has emptied queues, timers and reactions before (cp_loop_take_*). */
+void cp_loop_close(struct cp_loop *loop);
+
+/* One turn, and its whole order: due timers, macrotasks, messages from other threads, then the
+ * poller for at most `max_wait` (less when a timer is due earlier, 0 when work is ready), then what
+ * completed. After each handler the microtask queue is drained to empty. Returns 0, or what the
+ * host returned negative. */
+int cp_loop_step(struct cp_loop *loop, cp_ns max_wait);
+
+/* Runs microtasks until there are none; returns how many, or what the host returned negative. */
+int cp_drain(struct cp_loop *loop);
+
+/* True if a microtask, a macrotask, a message, a timer, an operation (the loop's own pipe aside) or
+ * work is outstanding. */
+bool cp_loop_pending(struct cp_loop *loop);
+
+static inline void cp_enqueue(struct cp_loop *loop, struct cp_job *job) {
+    cp_queue_push(&loop->micro, job);
+}
+static inline void cp_enqueue_macro(struct cp_loop *loop, struct cp_job *job) {
+    cp_queue_push(&loop->macro, job);
+}
+
+/* From any thread, also while the loop is being run by another: queues job as a macrotask; wakes
+ * the loop only if it waits. The host owes one reference to the job's owner. The loop must not be
+ * closed meanwhile. */
+void cp_post(struct cp_loop *loop, struct cp_job *job);
+
+/* For closing: take what is left, one by one, NULL at the end. References go to the caller. */
+struct cp_job *cp_loop_take_job(struct cp_loop *loop);
+struct cp_timer *cp_loop_take_timer(struct cp_loop *loop);
+
+/* ---- Memory: the one place where the core allocates. Tests replace it to make the n-th call fail.
+ */
+struct cp_allocator {
+    void *(*alloc)(size_t size);
+    void *(*resize)(void *ptr, size_t size);
+    void (*free)(void *ptr);
+};
+extern struct cp_allocator cp_mem;
+
+#endif
