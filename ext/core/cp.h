@@ -45,9 +45,8 @@ enum cp_state { CP_PENDING, CP_FULFILLED, CP_REJECTED };
 enum cp_flag {
     CP_HANDLED = 1,      /* somebody reacts to this promise */
     CP_ARG_REJECTED = 2, /* `arg` of this queued reaction is a reason, not a value */
-    CP_LINKED = 4,       /* in a list or queue */
-    CP_REPORTED = 8,     /* was reported as an unhandled rejection */
-    CP_HOST_FLAG = 16,   /* this one and the higher ones belong to the host */
+    CP_REPORTED = 4,     /* was reported as an unhandled rejection */
+    CP_HOST_FLAG = 8,    /* this one and the higher ones belong to the host */
 };
 
 struct cp_job {
@@ -130,8 +129,12 @@ int cp_promise_subscribe(struct cp_promise *p, struct cp_reaction *reaction);
  * Takes over the caller's reference to `value`. Returns the number of further references to `value`
  * that the host owes, one for each reaction. A rejection without a reaction enters loop->unhandled,
  * and the host owes a reference to p for it: returned as -1. The handlers that are not needed go to
- * host->release, which must not run code that touches promises. */
+ * host->release, each after its reaction has been queued. */
 int cp_promise_settle(struct cp_promise *p, enum cp_state state, void *value);
+
+/* How many reactions wait on p: what cp_promise_settle is going to return. For a host whose
+ * `release` can run code: it adds the references first. */
+int cp_promise_reactions(const struct cp_promise *p);
 
 /* p was resolved with the pending or settled promise q: queues the job that will subscribe p to q,
  * as ECMAScript's NewPromiseResolveThenableJob. The host owes one reference to p and one to q. */
@@ -251,6 +254,8 @@ struct cp_work {
  * the job runs. -ENOMEM, -EAGAIN (no thread could be started), -ECANCELED (the loop is closed). May
  * be called only on the loop's thread. */
 int cp_work_submit(struct cp_loop *loop, struct cp_work *work);
+/* True while work is queued or running, or its job has not been posted yet. */
+bool cp_work_busy(struct cp_loop *loop);
 /* Waits for the running work, hands the work that never ran to `drop`, joins the threads. The host
  * must not hold a lock that a worker needs. Called by cp_loop_close's owner before cp_loop_close.
  */
@@ -299,6 +304,8 @@ struct cp_loop {
     struct cp_queue unhandled;
     struct cp_heap heap;
     struct cp_op *completed, **completed_tail;
+    size_t active; /* submitted and not completed; cp_io_submit counts up. The wake pipe's is always
+                      1 */
     struct cp_io *open;
     struct cp_io wake_io;
     struct cp_op wake_op;

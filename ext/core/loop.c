@@ -1,0 +1,233 @@
+/* loop.c - the turn of the loop, and what opens and closes it. cp_loop_step is the documentation of
+ * the order in which things run; everything else here is one of its phases.
+ *
+ * After any call into the host nothing is cached: a handler may start and stop timers, close
+ * descriptors, queue work. */
+#include "cp.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int cp_drain(struct cp_loop *loop) {
+    struct cp_job *job;
+    int count = 0, stop;
+    for (;;) {
+        while ((job = cp_queue_pop(&loop->micro))) {
+            count++;
+            if ((stop = loop->host->run(loop, job)) < 0)
+                goto out;
+        }
+        stop = count;
+        if (!loop->unhandled.head)
+            break;
+        if ((stop = loop->host->unhandled(loop)) < 0)
+            break;
+    }
+out:
+    loop->stats.microtasks += (uint64_t)count;
+    return stop;
+}
+
+static int drain_after(struct cp_loop *loop, int stop) {
+    if (stop < 0)
+        return stop;
+    stop = cp_drain(loop);
+    return stop < 0 ? stop : 0;
+}
+
+static int finish_completed(struct cp_loop *loop) {
+    struct cp_op *op;
+    int stop = 0;
+    while (!stop && (op = loop->completed)) {
+        loop->completed = op->next;
+        if (!loop->completed)
+            loop->completed_tail = &loop->completed;
+        op->pending = false;
+        loop->active--;
+        stop = drain_after(loop, op->done(loop, op));
+    }
+    return stop;
+}
+
+/* Timers that a handler starts fire in a later turn, even when they are due: their `seq` tells
+ * them. */
+static int fire_due(struct cp_loop *loop) {
+    const uint64_t newest = loop->heap.seq;
+    int stop = 0;
+    cp_ns now;
+    if (!loop->heap.count)
+        return 0;
+    now = cp_now();
+    while (!stop && loop->heap.count) {
+        struct cp_timer *timer = loop->heap.timers[0];
+        if (timer->when > now || timer->seq >= newest)
+            break;
+        cp_timer_stop(loop, timer);
+        loop->stats.timers++;
+        stop = drain_after(loop, loop->host->fire(loop, timer));
+    }
+    return stop;
+}
+
+/* The inbox is a stack; its reversal is the order in which the messages were posted. */
+static void take_inbox(struct cp_loop *loop) {
+    struct cp_job *job = atomic_exchange(&loop->inbox, NULL), *oldest = NULL;
+    while (job) {
+        struct cp_job *next = job->next;
+        job->next = oldest;
+        oldest = job;
+        job = next;
+    }
+    while (oldest) {
+        struct cp_job *next = oldest->next;
+        cp_enqueue_macro(loop, oldest);
+        oldest = next;
+    }
+}
+
+static int run_macrotasks(struct cp_loop *loop) {
+    struct cp_queue now = loop->macro;
+    struct cp_job *job;
+    int stop = 0;
+    loop->macro.head = NULL;
+    while (!stop && (job = cp_queue_pop(&now))) {
+        loop->stats.macrotasks++;
+        stop = drain_after(loop, loop->host->run(loop, job));
+    }
+    if (now.head) { /* stopped early: what is left stays ahead of what was added */
+        now.tail->next = loop->macro.head;
+        if (!loop->macro.head)
+            loop->macro.tail = now.tail;
+        loop->macro.head = now.head;
+    }
+    return stop;
+}
+
+static bool work_is_ready(struct cp_loop *loop) {
+    return loop->micro.head || loop->macro.head || loop->completed || loop->stopped ||
+           atomic_load(&loop->inbox);
+}
+
+static cp_ns time_to_wait(struct cp_loop *loop, cp_ns max_wait) {
+    if (work_is_ready(loop))
+        return 0;
+    if (loop->heap.count) {
+        cp_ns left = loop->heap.timers[0]->when - cp_now();
+        if (left < max_wait)
+            return left > 0 ? left : 0;
+    }
+    return max_wait;
+}
+
+/* `waiting` goes up before the inbox is looked at, so a message posted at any moment is either seen
+ * here or its sender sees the flag and wakes us. */
+static int poll(struct cp_loop *loop, cp_ns max_wait) {
+    int err;
+    atomic_store(&loop->waiting, true);
+    err = loop->poller->wait(loop, time_to_wait(loop, max_wait));
+    atomic_store(&loop->waiting, false);
+    return err;
+}
+
+int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
+    int stop;
+    loop->stats.turns++;
+    if ((stop = drain_after(loop, 0)))
+        return stop;
+    if ((stop = poll(loop, max_wait)))
+        return stop;
+    if ((stop = finish_completed(loop)))
+        return stop;
+    if ((stop = fire_due(loop)))
+        return stop;
+    take_inbox(loop);
+    return run_macrotasks(loop);
+}
+
+bool cp_loop_pending(struct cp_loop *loop) {
+    return work_is_ready(loop) || loop->heap.count || loop->active > 1 || cp_work_busy(loop);
+}
+
+void cp_post(struct cp_loop *loop, struct cp_job *job) {
+    struct cp_job *head = atomic_load(&loop->inbox);
+    do
+        job->next = head;
+    while (!atomic_compare_exchange_weak(&loop->inbox, &head, job));
+    if (atomic_exchange(&loop->waiting, false)) {
+        ssize_t written;
+        do
+            written = write(loop->wake_fd, "", 1);
+        while (written < 0 && errno == EINTR); /* a full pipe wakes just as well */
+    }
+}
+
+/* The bytes of the pipe say nothing but "look": they are read away and the next read is submitted.
+ */
+static int woken(struct cp_loop *loop, struct cp_op *op) {
+    int done;
+    loop->stats.wakeups++;
+    do
+        done = cp_io_submit(loop, &loop->wake_io, op);
+    while (done > 0 && op->result > 0);
+    return done < 0 ? done : 0;
+}
+
+static int open_wake_pipe(struct cp_loop *loop) {
+    int ends[2], err;
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
+        return -errno;
+    if ((err = cp_io_open(loop, &loop->wake_io, ends[0])) < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return err;
+    }
+    loop->wake_fd = ends[1];
+    loop->wake_op = (struct cp_op){.kind = CP_OP_RECV, .len = CP_BUFFER, .done = woken};
+    return cp_io_submit(loop, &loop->wake_io, &loop->wake_op);
+}
+
+int cp_loop_open(struct cp_loop *loop) {
+    int err = -ENOMEM;
+    loop->completed_tail = &loop->completed;
+    loop->wake_fd = loop->wake_io.fd = -1;
+    if (!(loop->buffer = cp_mem.alloc(CP_BUFFER)))
+        return err;
+    if ((err = loop->poller->open(loop)) < 0)
+        goto fail;
+    if ((err = open_wake_pipe(loop)) < 0)
+        goto fail_poller;
+    return 0;
+fail_poller:
+    cp_io_close(loop, &loop->wake_io);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    loop->poller->close(loop);
+fail:
+    cp_mem.free(loop->buffer);
+    loop->buffer = NULL;
+    return err;
+}
+
+void cp_loop_close(struct cp_loop *loop) {
+    if (!loop->buffer)
+        return;
+    while (loop->open)
+        cp_io_close(loop, loop->open);
+    close(loop->wake_fd);
+    loop->wake_fd = -1;
+    loop->poller->close(loop);
+    cp_mem.free(loop->heap.timers);
+    cp_mem.free(loop->buffer);
+    loop->heap = (struct cp_heap){0};
+    loop->buffer = NULL;
+}
+
+struct cp_job *cp_loop_take_job(struct cp_loop *loop) {
+    struct cp_job *job;
+    take_inbox(loop);
+    if ((job = cp_queue_pop(&loop->micro)))
+        return job;
+    if ((job = cp_queue_pop(&loop->macro)))
+        return job;
+    return cp_queue_pop(&loop->unhandled);
+}
