@@ -256,9 +256,9 @@ struct cp_work {
 int cp_work_submit(struct cp_loop *loop, struct cp_work *work);
 /* True while work is queued or running, or its job has not been posted yet. */
 bool cp_work_busy(struct cp_loop *loop);
-/* Waits for the running work, hands the work that never ran to `drop`, joins the threads. The host
- * must not hold a lock that a worker needs. Called by cp_loop_close's owner before cp_loop_close.
- */
+/* Hands the work that no thread has taken yet to `drop`, then waits, between host->before_wait and
+ * after_wait, for what is running, and ends the threads. Jobs of finished work are in the inbox
+ * then. Harmless without a pool. The host calls it before cp_loop_close. */
 void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *));
 
 /* ---- The loop

@@ -1,0 +1,186 @@
+/* module.c - the module: functions, types, state. Read it from the end: the slots, then
+ * module_exec. */
+#include "binding.h"
+
+#ifndef CP_BUILD_ID
+#error "CP_BUILD_ID, a hash of the sources, must be given by the build"
+#endif
+
+module_state *state_of_module(PyObject *module) {
+    return PyModule_GetState(module);
+}
+
+module_state *state_of_type(PyTypeObject *defining) {
+    return PyType_GetModuleState(defining);
+}
+
+/* ---- Functions
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+PyDoc_STRVAR(run_doc, "run(main, /)\n--\n\n"
+                      "Runs main (a coroutine, a promise or a function that returns one) on this "
+                      "thread's loop until it has\n"
+                      "settled, closes the loop, and returns main's value or raises its reason. "
+                      "Raises UnhandledRejections\n"
+                      "when a promise is rejected and nobody handles it.");
+static PyObject *cp_run(PyObject *module, PyObject *main) {
+    LoopObject *loop = loop_current(state_of_module(module));
+    PyObject *result, *raised;
+    if (!loop)
+        return NULL;
+    if (loop->running) {
+        Py_DECREF(loop);
+        PyErr_SetString(PyExc_RuntimeError,
+                        "run() inside a running loop of this thread; await instead");
+        return NULL;
+    }
+    result = loop_run_main(loop, main);
+    raised = result ? NULL : take_raised();
+    if (loop_close_now(loop) < 0 && raised)
+        PyErr_Clear();
+    Py_DECREF(loop);
+    if (raised) {
+        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
+        Py_DECREF(raised);
+    }
+    return result;
+}
+
+PyDoc_STRVAR(sleep_doc, "sleep(seconds, value=None, /) -> Promise\n--\n\n"
+                        "A promise of value, fulfilled when that time has passed, never earlier.");
+static PyObject *cp_sleep(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    LoopObject *loop;
+    PyObject *p = NULL;
+    cp_ns when;
+    if (!_PyArg_CheckPositional("sleep", nargs, 1, 2) ||
+        !(loop = loop_current(state_of_module(module))))
+        return NULL;
+    if (deadline_after(args[0], &when) == 0)
+        p = sleep_for(loop, when, nargs > 1 ? args[1] : Py_None);
+    Py_DECREF(loop);
+    return p;
+}
+
+PyDoc_STRVAR(get_running_loop_doc,
+             "get_running_loop() -> Loop\n--\n\n"
+             "The loop that runs on this thread. Raises RuntimeError when none does.");
+static PyObject *cp_get_running_loop(PyObject *module, PyObject *Py_UNUSED(args)) {
+    LoopObject *loop = loop_running_or_null(state_of_module(module));
+    if (!loop && !PyErr_Occurred())
+        PyErr_SetString(PyExc_RuntimeError,
+                        "no cpromise loop is running on this thread; start one with run()");
+    return (PyObject *)loop;
+}
+
+#define FASTCALL(fn) (PyCFunction)(void (*)(void))(fn)
+
+static PyMethodDef module_methods[] = {
+    {"run", cp_run, METH_O, run_doc},
+    {"sleep", FASTCALL(cp_sleep), METH_FASTCALL, sleep_doc},
+    {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
+    {"connect_tcp", FASTCALL(cp_connect_tcp), METH_FASTCALL | METH_KEYWORDS, cp_connect_tcp_doc},
+    {"serve_tcp", FASTCALL(cp_serve_tcp), METH_FASTCALL | METH_KEYWORDS, cp_serve_tcp_doc},
+    {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- State
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int make_types(PyObject *module, module_state *state) {
+    const struct {
+        PyTypeObject **slot;
+        PyType_Spec *spec;
+        bool public;
+    } types[] = {
+        {&state->Promise, &promise_spec, true},    {&state->Loop, &loop_spec, true},
+        {&state->Timer, &timer_spec, true},        {&state->Stream, &stream_spec, true},
+        {&state->Server, &server_spec, true},      {&state->Callback, &callback_spec, false},
+        {&state->Settler, &settler_spec, false},   {&state->TypedCatch, &typed_catch_spec, false},
+        {&state->Combiner, &combiner_spec, false}, {&state->Work, &work_spec, false},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        *types[i].slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);
+        if (!*types[i].slot || (types[i].public && PyModule_AddType(module, *types[i].slot) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int find_errors(module_state *state) {
+    const struct {
+        PyObject **slot;
+        const char *name;
+    } errors[] = {
+        {&state->PromiseError, "PromiseError"},
+        {&state->RejectionError, "RejectionError"},
+        {&state->WrongLoopError, "WrongLoopError"},
+        {&state->LoopClosedError, "LoopClosedError"},
+        {&state->UnhandledRejections, "UnhandledRejections"},
+    };
+    PyObject *module = PyImport_ImportModule("cpromise._errors");
+    bool ok = module;
+    for (size_t i = 0; ok && i < sizeof errors / sizeof *errors; i++)
+        ok = (*errors[i].slot = PyObject_GetAttrString(module, errors[i].name));
+    Py_XDECREF(module);
+    return ok ? 0 : -1;
+}
+
+static int module_exec(PyObject *module) {
+    module_state *state = state_of_module(module);
+    state->id = next_state_id();
+    if (!(state->str_then = PyUnicode_InternFromString("then")) ||
+        !(state->str_current_loop = PyUnicode_InternFromString("cpromise current loop")))
+        return -1;
+    if (make_types(module, state) < 0 || find_errors(state) < 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "__build__", CP_BUILD_ID);
+}
+
+/* The objects of the state, as one list for traverse and clear: everything between `id` and the end
+ * of the structure. */
+static int module_traverse(PyObject *module, visitproc visit, void *arg) {
+    module_state *state = state_of_module(module);
+    PyObject **objects = (PyObject **)&state->Promise;
+    for (size_t i = 0; i < STATE_OBJECTS; i++)
+        Py_VISIT(objects[i]);
+    return 0;
+}
+
+static int module_clear(PyObject *module) {
+    module_state *state = state_of_module(module);
+    PyObject **objects = (PyObject **)&state->Promise;
+    for (size_t i = 0; i < STATE_OBJECTS; i++)
+        Py_CLEAR(objects[i]);
+    return 0;
+}
+
+static void module_free(void *module) {
+    module_clear(module);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+struct PyModuleDef cpromise_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "cpromise._cpromise",
+    .m_doc = "The native part of cpromise; import cpromise instead.",
+    .m_size = sizeof(module_state),
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__cpromise(void) {
+    return PyModuleDef_Init(&cpromise_module);
+}

@@ -1,0 +1,197 @@
+/* py_current.c - which loop belongs to the calling thread, and the small helpers that every file of
+ * this room uses.
+ *
+ * The truth is in the thread state's dictionary: one loop for each thread of each interpreter. A C
+ * thread-local remembers the last answer, with the number of the module state that gave it: a
+ * number is never given twice, so a stale entry of a dead interpreter cannot match. */
+#include "binding.h"
+#include <math.h>
+#include <pthread.h>
+#include <unistd.h>
+
+static _Thread_local struct {
+    uint64_t state_id;
+    LoopObject *loop; /* borrowed from the dictionary */
+} cached;
+
+/* Both are plain counters of the process, not objects: they are the same for all interpreters. */
+static atomic_uint forks;
+static atomic_ullong states;
+
+static void count_fork(void) {
+    atomic_fetch_add(&forks, 1);
+}
+
+unsigned fork_count(void) {
+    return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+uint64_t next_state_id(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    return atomic_fetch_add(&states, 1) + 1;
+}
+
+int default_workers(void) {
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus < 28 ? (int)cpus + 4 : 32; /* as concurrent.futures.ThreadPoolExecutor */
+}
+
+static bool usable(const LoopObject *loop) {
+    return loop->open && loop->forks == fork_count();
+}
+
+static LoopObject *look_up(module_state *state) {
+    PyObject *dict = PyThreadState_GetDict();
+    return dict ? (LoopObject *)PyDict_GetItemWithError(dict, state->str_current_loop) : NULL;
+}
+
+/* loop NULL: the thread has none any more. */
+static int set_current(module_state *state, LoopObject *loop) {
+    PyObject *dict = PyThreadState_GetDict();
+    cached.state_id = state->id;
+    cached.loop = NULL;
+    if (!dict) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this thread has no state in which a loop could be kept");
+        return -1;
+    }
+    if (!loop) {
+        if (PyDict_DelItem(dict, state->str_current_loop) < 0)
+            PyErr_Clear();
+        return 0;
+    }
+    if (PyDict_SetItem(dict, state->str_current_loop, (PyObject *)loop) < 0)
+        return -1;
+    cached.loop = loop;
+    return 0;
+}
+
+LoopObject *loop_current(module_state *state) {
+    LoopObject *loop;
+    if (cached.state_id == state->id && cached.loop && usable(cached.loop))
+        return (LoopObject *)Py_NewRef(cached.loop);
+    loop = look_up(state);
+    if (loop && usable(loop))
+        return (LoopObject *)Py_NewRef(loop);
+    if (PyErr_Occurred() || !(loop = loop_new(state)))
+        return NULL;
+    if (set_current(state, loop) < 0)
+        Py_CLEAR(loop);
+    return loop;
+}
+
+LoopObject *loop_running_or_null(module_state *state) {
+    LoopObject *loop = look_up(state);
+    return loop && usable(loop) && loop->running ? (LoopObject *)Py_NewRef(loop) : NULL;
+}
+
+int current_swap(LoopObject *loop, LoopObject **outer) {
+    LoopObject *before = look_up(loop->state);
+    if (before && before != loop && before->running && usable(before)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "run() inside a running loop of this thread; await instead");
+        return -1;
+    }
+    *outer = (LoopObject *)Py_XNewRef(before);
+    return set_current(loop->state, loop);
+}
+
+void current_restore(module_state *state, LoopObject *outer) {
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
+    if (set_current(state, outer) < 0)
+        PyErr_Clear();
+    Py_XDECREF(outer);
+    if (raised) {
+        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
+        Py_DECREF(raised);
+    }
+}
+
+void current_forget(LoopObject *loop) {
+    if (look_up(loop->state) == loop)
+        set_current(loop->state, NULL);
+}
+
+int loop_check(LoopObject *loop, const char *what) {
+    if (loop->open && loop->thread == PyThread_get_thread_ident() && loop->forks == fork_count())
+        return 0;
+    if (!loop->open)
+        PyErr_Format(loop->state->LoopClosedError, "cannot %s a loop that is closed", what);
+    else if (loop->forks != fork_count())
+        PyErr_Format(
+            PyExc_RuntimeError,
+            "cannot %s a loop that was made before fork(); a child process makes a loop of its own",
+            what);
+    else
+        PyErr_Format(loop->state->WrongLoopError,
+                     "cannot %s a loop that belongs to another thread; use call_soon_threadsafe() "
+                     "or resolve() and "
+                     "reject(), which may be called from anywhere",
+                     what);
+    return -1;
+}
+
+/* ---- Time
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Nanoseconds, rounded up so that no timer is early; at most a century, so that sums do not
+ * overflow. */
+static int to_ns(PyObject *seconds, cp_ns *ns) {
+    const double century = 3.2e18;
+    double value = PyFloat_AsDouble(seconds);
+    if (value == -1.0 && PyErr_Occurred())
+        return -1;
+    if (isnan(value)) {
+        PyErr_SetString(PyExc_ValueError, "seconds must be a number, not NaN");
+        return -1;
+    }
+    value = ceil(value * 1e9);
+    *ns = value < 0 ? 0 : value > century ? (cp_ns)century : (cp_ns)value;
+    return 0;
+}
+
+int deadline_after(PyObject *seconds, cp_ns *when) {
+    cp_ns span;
+    if (to_ns(seconds, &span) < 0)
+        return -1;
+    *when = cp_now() + span;
+    return 0;
+}
+
+int deadline_at(PyObject *seconds, cp_ns *when) {
+    return to_ns(seconds, when);
+}
+
+/* ---- Exceptions
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+PyObject *take_raised(void) {
+#if PY_VERSION_HEX >= 0x030c0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(traceback);
+    Py_DECREF(type);
+    return value;
+#endif
+}
+
+void raise_asyncio_error(const char *name, const char *text) {
+    PyObject *module = PyImport_ImportModule("asyncio.exceptions");
+    PyObject *type = module ? PyObject_GetAttrString(module, name) : NULL;
+    if (type)
+        PyErr_SetString(type, text);
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+}

@@ -1,0 +1,579 @@
+/* py_loop.c - the Loop type: the host of the core's loop. It runs the core's jobs, gives the GIL
+ * away around a wait and takes it back, and decides what becomes of errors that nobody handles.
+ * Which loop is whose: py_current.c. */
+#include "binding.h"
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- The host's half of the core
+ * ---------------------------------------------------------------------------------- */
+
+static int run_adopt(PromiseObject *p) {
+    PromiseObject *q = PROMISE_OF((struct cp_promise *)p->core.self.arg);
+    p->core.self.arg = NULL;
+    p->core.self.job.kind = CP_PASS;
+    promise_subscribe(q, p);
+    Py_DECREF(q);
+    Py_DECREF(p);
+    return 0;
+}
+
+static int run_job(struct cp_loop *core, struct cp_job *job) {
+    PromiseObject *p =
+        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds but the last two */
+    switch (job->kind) {
+    case CP_THEN:
+    case CP_PASS:
+        return run_then(p);
+    case CP_ADOPT:
+        return run_adopt(p);
+    case KIND_TASK:
+        return run_task(p);
+    case KIND_FINALLY:
+        return run_finally(p);
+    case KIND_KEEP:
+        return run_keep(p);
+    case KIND_ELEMENT:
+        return run_element(p);
+    case KIND_THENABLE:
+        return run_thenable(p);
+    case KIND_WORK:
+        return run_work(job);
+    default:
+        return run_callback(LOOP_OF(core), job);
+    }
+}
+
+static void drop_job(struct cp_job *job) {
+    switch (job->kind) {
+    case KIND_CALLBACK:
+        callback_drop(job);
+        break;
+    case KIND_WORK:
+        work_drop(cp_container_of(job, struct cp_work, job));
+        break;
+    default:
+        Py_DECREF(PROMISE_OF(cp_promise_of(job)));
+    }
+}
+
+static void release(void *handler) {
+    Py_DECREF((PyObject *)handler);
+}
+
+static void before_wait(struct cp_loop *core) {
+    LOOP_OF(core)->tstate = PyEval_SaveThread();
+}
+
+static void after_wait(struct cp_loop *core) {
+    PyEval_RestoreThread(LOOP_OF(core)->tstate);
+}
+
+static void drop_handled(struct cp_promise *p) {
+    Py_DECREF(PROMISE_OF(p));
+}
+
+static int report_unhandled(struct cp_loop *core) {
+    struct cp_promise *p;
+    int err = 0;
+    while (!err && (p = cp_unhandled_next(core, drop_handled))) {
+        err = loop_unhandled(LOOP_OF(core), PROMISE_OF(p), Py_NewRef((PyObject *)p->value));
+        Py_DECREF(PROMISE_OF(p));
+    }
+    return err;
+}
+
+static const struct cp_host host = {
+    .run = run_job,
+    .fire = timer_fire,
+    .unhandled = report_unhandled,
+    .release = release,
+    .before_wait = before_wait,
+    .after_wait = after_wait,
+    .worker_start = worker_start,
+    .worker_end = worker_end,
+};
+
+/* ---- Errors that nobody handles
+ * ------------------------------------------------------------------------------------ */
+
+static PyObject *as_exception(module_state *state, PyObject *reason) {
+    if (PyObject_TypeCheck(reason, (PyTypeObject *)PyExc_Exception))
+        return Py_NewRef(reason);
+    return PyObject_CallOneArg(state->RejectionError, reason);
+}
+
+static int raise_unhandled(module_state *state, PyObject *reason) {
+    PyObject *error = as_exception(state, reason), *group = NULL;
+    if (error)
+        group = PyObject_CallFunction(
+            state->UnhandledRejections, "s[N]",
+            "a promise was rejected and nobody handled it; add catch() or await it", error);
+    if (group) {
+        PyErr_SetObject(state->UnhandledRejections, group);
+        Py_DECREF(group);
+    }
+    return -1;
+}
+
+int loop_unhandled(LoopObject *loop, PromiseObject *p, PyObject *reason) {
+    PyObject *hook = loop->on_unhandled_rejection, *result;
+    int err = 0;
+    if (loop->closing) {
+        /* what still waits is being rejected with LoopClosedError: that is not news */
+    } else if (hook && hook != Py_None) {
+        result = PyObject_CallFunctionObjArgs(hook, p ? (PyObject *)p : Py_None, reason, NULL);
+        err = result ? 0 : -1;
+        Py_XDECREF(result);
+    } else {
+        err = raise_unhandled(loop->state, reason);
+    }
+    Py_DECREF(reason);
+    return err;
+}
+
+void loop_rejection_handled(LoopObject *loop, PromiseObject *p) {
+    PyObject *hook = loop->on_rejection_handled, *result;
+    if (!hook || hook == Py_None)
+        return;
+    result = PyObject_CallOneArg(hook, (PyObject *)p);
+    if (!result)
+        loop_report(loop, hook);
+    Py_XDECREF(result);
+}
+
+void loop_report(LoopObject *Py_UNUSED(loop), PyObject *where) {
+    PyErr_WriteUnraisable(where);
+}
+
+/* ---- Running
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* Only the main thread of the main interpreter gets signals; there, one byte in the loop's pipe
+ * ends the wait. */
+static void watch_signals(LoopObject *loop, int *old_fd) {
+    loop->signals = PyInterpreterState_Get() == PyInterpreterState_Main() &&
+                    syscall(SYS_gettid) == (long)getpid();
+    if (loop->signals)
+        *old_fd = PySignal_SetWakeupFd(loop->core.wake_fd);
+}
+
+static int begin_run(LoopObject *loop, LoopObject **outer, int *old_fd) {
+    if (loop_check(loop, "run") < 0)
+        return -1;
+    if (loop->running) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this loop is running already; await the promise instead of calling run()");
+        return -1;
+    }
+    if (current_swap(loop, outer) < 0)
+        return -1;
+    loop->running = true;
+    loop->core.stopped = false;
+    watch_signals(loop, old_fd);
+    return 0;
+}
+
+static void end_run(LoopObject *loop, LoopObject *outer, int old_fd) {
+    if (loop->signals)
+        PySignal_SetWakeupFd(old_fd);
+    loop->running = loop->signals = false;
+    current_restore(loop->state, outer);
+}
+
+static int turn(LoopObject *loop) {
+    int err = cp_loop_step(&loop->core, CP_FOREVER);
+    if (err < 0 && !PyErr_Occurred()) {
+        errno = -err;
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    if (err == 0 && loop->signals)
+        err = PyErr_CheckSignals();
+    return err;
+}
+
+/* Turns until `main` has settled (NULL: until stop() is called). */
+static int run_until(LoopObject *loop, PromiseObject *main) {
+    if (cp_drain(&loop->core) < 0)
+        return -1;
+    while (main ? cp_promise_state(&main->core) == CP_PENDING : !loop->core.stopped)
+        if (turn(loop) < 0)
+            return -1;
+    return 0;
+}
+
+static PyObject *outcome(LoopObject *loop, PromiseObject *main) {
+    if (cp_promise_state(&main->core) == CP_FULFILLED)
+        return Py_NewRef((PyObject *)main->core.value);
+    raise_reason(loop->state, main->core.value);
+    return NULL;
+}
+
+static bool is_awaitable(PyObject *obj) {
+    return PyCoro_CheckExact(obj) ||
+           (Py_TYPE(obj)->tp_as_async && Py_TYPE(obj)->tp_as_async->am_await);
+}
+
+/* The promise of `main`: an awaitable, or a function that returns one. */
+static PromiseObject *main_promise(LoopObject *loop, PyObject *main) {
+    PromiseObject *p = NULL;
+    PyObject *awaitable =
+        is_awaitable(main) || !PyCallable_Check(main) ? Py_NewRef(main) : PyObject_CallNoArgs(main);
+    if (awaitable && !is_awaitable(awaitable))
+        PyErr_Format(
+            PyExc_TypeError,
+            "run() takes a coroutine, a promise or a function that returns one, not %.200s",
+            Py_TYPE(awaitable)->tp_name);
+    else if (awaitable)
+        p = promise_from(loop, awaitable);
+    Py_XDECREF(awaitable);
+    if (p)
+        p->core.self.job.flags |= CP_HANDLED; /* by run() itself */
+    return p;
+}
+
+PyObject *loop_run_main(LoopObject *loop, PyObject *main) {
+    LoopObject *outer;
+    PromiseObject *p;
+    PyObject *result = NULL;
+    int old_fd;
+    if (begin_run(loop, &outer, &old_fd) < 0)
+        return NULL;
+    if ((p = main_promise(loop, main)) && run_until(loop, p) == 0)
+        result = outcome(loop, p);
+    end_run(loop, outer, old_fd);
+    Py_XDECREF(p);
+    return result;
+}
+
+PyDoc_STRVAR(run_doc, "run(main, /)\n--\n\n"
+                      "Runs the loop until main (a coroutine, a promise or a function that returns "
+                      "one) has settled;\n"
+                      "returns its value or raises its reason. The loop stays open.");
+static PyObject *loop_run(LoopObject *self, PyObject *main) {
+    return loop_run_main(self, main);
+}
+
+PyDoc_STRVAR(run_forever_doc, "run_forever()\n--\n\nRuns the loop until stop() is called.");
+static PyObject *loop_run_forever(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    LoopObject *outer;
+    int old_fd, err;
+    if (begin_run(self, &outer, &old_fd) < 0)
+        return NULL;
+    err = run_until(self, NULL);
+    end_run(self, outer, old_fd);
+    return err < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(stop_doc, "stop()\n--\n\nEnds run_forever() after the turn that is under way.");
+static PyObject *loop_stop(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    self->core.stopped = true;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(run_microtasks_doc,
+             "run_microtasks() -> int\n--\n\n"
+             "Drains the microtask queue once, without a turn of the loop; how many jobs ran.");
+static PyObject *loop_run_microtasks(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    int count;
+    if (loop_check(self, "drive") < 0 || (count = cp_drain(&self->core)) < 0)
+        return NULL;
+    return PyLong_FromLong(count);
+}
+
+PyDoc_STRVAR(has_pending_doc,
+             "has_pending() -> bool\n--\n\n"
+             "Whether a job, a timer, an operation or work off the loop is outstanding.");
+static PyObject *loop_has_pending(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    return PyBool_FromLong(self->open && cp_loop_pending(&self->core));
+}
+
+/* ---- Queueing
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+typedef void (*enqueue_fn)(struct cp_loop *, struct cp_job *);
+
+static PyObject *enqueue_call(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                              const char *name, enqueue_fn enqueue) {
+    struct cp_job *job;
+    if (nargs < 1 || !PyCallable_Check(args[0]))
+        return PyErr_Format(PyExc_TypeError, "%s(fn, *args): fn must be callable", name);
+    if (!self->open)
+        return PyErr_Format(self->state->LoopClosedError, "%s() on a loop that is closed", name);
+    if (!(job = callback_new(self->state, args[0], args + 1, nargs - 1)))
+        return NULL;
+    enqueue(&self->core, job);
+    Py_RETURN_NONE;
+}
+
+int loop_post_call(LoopObject *loop, PyObject *fn, PyObject *arg) {
+    PyObject *args[2] = {fn, arg}, *done = enqueue_call(loop, args, 2, "resolve", cp_post);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+PyDoc_STRVAR(
+    queue_microtask_doc,
+    "queue_microtask(fn, /, *args)\n--\n\n"
+    "Calls fn(*args) as a job of the microtask queue, which is drained to empty after every\n"
+    "timer, completion, message and call_soon callback.");
+static PyObject *loop_queue_microtask(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    if (loop_check(self, "queue a microtask on") < 0)
+        return NULL;
+    return enqueue_call(self, args, nargs, "queue_microtask", cp_enqueue);
+}
+
+PyDoc_STRVAR(call_soon_doc,
+             "call_soon(fn, /, *args)\n--\n\nCalls fn(*args) in the next turn, as a macrotask.");
+static PyObject *loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    if (loop_check(self, "call soon on") < 0)
+        return NULL;
+    return enqueue_call(self, args, nargs, "call_soon", cp_enqueue_macro);
+}
+
+PyDoc_STRVAR(threadsafe_doc, "call_soon_threadsafe(fn, /, *args)\n--\n\n"
+                             "call_soon from any thread; wakes the loop if it waits.");
+static PyObject *loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args,
+                                           Py_ssize_t nargs) {
+    return enqueue_call(self, args, nargs, "call_soon_threadsafe", cp_post);
+}
+
+static PyObject *start_timer(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                             const char *name, int (*deadline)(PyObject *, cp_ns *)) {
+    cp_ns when;
+    if (nargs < 2 || !PyCallable_Check(args[1]))
+        return PyErr_Format(PyExc_TypeError, "%s(seconds, fn, *args): fn must be callable", name);
+    if (loop_check(self, "start a timer on") < 0 || deadline(args[0], &when) < 0)
+        return NULL;
+    return timer_start_call(self, when, args[1], args + 2, nargs - 2);
+}
+
+PyDoc_STRVAR(call_later_doc, "call_later(seconds, fn, /, *args) -> Timer\n--\n\n"
+                             "Calls fn(*args) when that time has passed, never earlier.");
+static PyObject *loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    return start_timer(self, args, nargs, "call_later", deadline_after);
+}
+
+PyDoc_STRVAR(call_at_doc,
+             "call_at(when, fn, /, *args) -> Timer\n--\n\nAs call_later, at a time of time().");
+static PyObject *loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    return start_timer(self, args, nargs, "call_at", deadline_at);
+}
+
+PyDoc_STRVAR(time_doc, "time() -> float\n--\n\nSeconds of the monotonic clock that timers go by.");
+static PyObject *loop_time(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args)) {
+    return PyFloat_FromDouble((double)cp_now() / 1e9);
+}
+
+/* ---- What can be seen of a loop
+ * ------------------------------------------------------------------------------------- */
+
+static PyObject *loop_is_running(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    return PyBool_FromLong(self->running);
+}
+
+static PyObject *loop_is_closed(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    return PyBool_FromLong(!self->open);
+}
+
+PyDoc_STRVAR(stats_doc, "stats() -> dict\n--\n\n"
+                        "Counters since the loop was made: turns, microtasks, macrotasks, polls, "
+                        "gil_releases, wakeups, timers\n"
+                        "and syscalls of the poller; and promises_alive now.");
+static PyObject *loop_stats(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    const struct cp_stats *s = &self->core.stats;
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsn}", "turns", s->turns, "microtasks", s->microtasks,
+                         "macrotasks", s->macrotasks, "polls", s->polls, "gil_releases", s->waits,
+                         "wakeups", s->wakeups, "timers", s->timers, "syscalls", s->syscalls,
+                         "promises_alive", self->promises_alive);
+}
+
+static PyObject *loop_repr(LoopObject *self) {
+    return PyUnicode_FromFormat("<cpromise.Loop %s %s>", self->core.poller->name,
+                                !self->open     ? "closed"
+                                : self->running ? "running"
+                                                : "idle");
+}
+
+PyObject *loop_settled_none(LoopObject *loop) {
+    if (!loop->settled_none) {
+        PromiseObject *p = promise_new(loop);
+        if (!p)
+            return NULL;
+        promise_fulfil(p, Py_NewRef(Py_None));
+        loop->settled_none = (PyObject *)p;
+    }
+    return Py_NewRef(loop->settled_none);
+}
+
+/* ---- Opening and closing
+ * -------------------------------------------------------------------------------------------- */
+
+LoopObject *loop_new(module_state *state) {
+    LoopObject *self = (LoopObject *)state->Loop->tp_alloc(state->Loop, 0);
+    int err;
+    if (!self)
+        return NULL;
+    self->state = state;
+    self->thread = PyThread_get_thread_ident();
+    self->forks = fork_count();
+    self->core.host = &host;
+    self->core.poller = &cp_poller_epoll;
+    self->core.max_workers = default_workers();
+    if ((err = cp_loop_open(&self->core)) < 0) {
+        errno = -err;
+        PyErr_SetFromErrno(PyExc_OSError);
+        Py_CLEAR(self);
+        return NULL;
+    }
+    self->open = true;
+    return self;
+}
+
+static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"backend", NULL};
+    const char *backend = "auto";
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$s:Loop", keywords, &backend))
+        return NULL;
+    if (strcmp(backend, "auto") && strcmp(backend, "epoll"))
+        return PyErr_Format(PyExc_ValueError, "Loop(backend=%s): this build has 'auto' and 'epoll'",
+                            backend);
+    return (PyObject *)loop_new(state_of_type(type));
+}
+
+/* Everything that waits for this loop gets its LoopClosedError or ConnectionError now, and may
+ * react to it once. */
+static void end_waiting(LoopObject *self) {
+    struct cp_timer *timer;
+    cp_work_stop(&self->core, work_drop);
+    while ((timer = cp_loop_take_timer(&self->core)))
+        timer_drop(timer);
+    while (self->core.open != &self->core.wake_io || self->core.wake_io.next_open) {
+        struct cp_io *io = self->core.open;
+        cp_io_close(&self->core, io == &self->core.wake_io ? io->next_open : io);
+    }
+    if (cp_loop_step(&self->core, 0) < 0)
+        loop_report(self, (PyObject *)self);
+}
+
+static void close_loop(LoopObject *self) {
+    struct cp_job *job;
+    self->closing = true;
+    end_waiting(self);
+    self->open = false;
+    while ((job = cp_loop_take_job(&self->core)))
+        drop_job(job);
+    Py_CLEAR(self->settled_none);
+    cp_loop_close(&self->core);
+    current_forget(self);
+}
+
+int loop_close_now(LoopObject *self) {
+    if (self->running) {
+        PyErr_SetString(PyExc_RuntimeError, "a running loop cannot be closed; stop() it first");
+        return -1;
+    }
+    if (!self->open)
+        return 0;
+    if (loop_check(self, "close") < 0)
+        return -1;
+    close_loop(self);
+    return 0;
+}
+
+PyDoc_STRVAR(close_doc,
+             "close()\n--\n\n"
+             "Closes the loop: running work is waited for; timers, reads, writes and connects that "
+             "are still\n"
+             "pending are rejected, and reactions to that run once. Harmless when closed.");
+static PyObject *loop_close(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    return loop_close_now(self) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->settled_none);
+    Py_VISIT(self->on_unhandled_rejection);
+    Py_VISIT(self->on_rejection_handled);
+    return 0;
+}
+
+static int loop_clear(LoopObject *self) {
+    Py_CLEAR(self->settled_none);
+    Py_CLEAR(self->on_unhandled_rejection);
+    Py_CLEAR(self->on_rejection_handled);
+    return 0;
+}
+
+/* In a forked child the descriptors are the parent's as well: they are left alone. */
+static void loop_finalize(LoopObject *self) {
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
+    if (self->open && self->forks == fork_count())
+        close_loop(self);
+    if (raised) {
+        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
+        Py_DECREF(raised);
+    }
+}
+
+static void loop_dealloc(LoopObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+        return;
+    PyObject_GC_UnTrack(self);
+    loop_clear(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef loop_methods[] = {
+    {"run", (PyCFunction)loop_run, METH_O, run_doc},
+    {"run_forever", (PyCFunction)loop_run_forever, METH_NOARGS, run_forever_doc},
+    {"stop", (PyCFunction)loop_stop, METH_NOARGS, stop_doc},
+    {"close", (PyCFunction)loop_close, METH_NOARGS, close_doc},
+    {"is_running", (PyCFunction)loop_is_running, METH_NOARGS, "is_running() -> bool\n--\n\n"},
+    {"is_closed", (PyCFunction)loop_is_closed, METH_NOARGS, "is_closed() -> bool\n--\n\n"},
+    {"queue_microtask", (PyCFunction)(void (*)(void))loop_queue_microtask, METH_FASTCALL,
+     queue_microtask_doc},
+    {"call_soon", (PyCFunction)(void (*)(void))loop_call_soon, METH_FASTCALL, call_soon_doc},
+    {"call_soon_threadsafe", (PyCFunction)(void (*)(void))loop_call_soon_threadsafe, METH_FASTCALL,
+     threadsafe_doc},
+    {"call_later", (PyCFunction)(void (*)(void))loop_call_later, METH_FASTCALL, call_later_doc},
+    {"call_at", (PyCFunction)(void (*)(void))loop_call_at, METH_FASTCALL, call_at_doc},
+    {"time", loop_time, METH_NOARGS, time_doc},
+    {"run_microtasks", (PyCFunction)loop_run_microtasks, METH_NOARGS, run_microtasks_doc},
+    {"has_pending", (PyCFunction)loop_has_pending, METH_NOARGS, has_pending_doc},
+    {"stats", (PyCFunction)loop_stats, METH_NOARGS, stats_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef loop_members[] = {
+    {"on_unhandled_rejection", T_OBJECT, offsetof(LoopObject, on_unhandled_rejection), 0,
+     "called as f(promise, reason) once the microtask queue has drained; promise is None for a "
+     "failed callback"},
+    {"on_rejection_handled", T_OBJECT, offsetof(LoopObject, on_rejection_handled), 0,
+     "called as f(promise) when a rejection that was reported gets a handler after all"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(loop_doc,
+             "Loop(*, backend='auto')\n--\n\n"
+             "An event loop for the thread that makes it. Most programs need only run().");
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_doc, (void *)loop_doc},   {Py_tp_new, loop_create},
+    {Py_tp_dealloc, loop_dealloc},   {Py_tp_finalize, loop_finalize},
+    {Py_tp_traverse, loop_traverse}, {Py_tp_clear, loop_clear},
+    {Py_tp_repr, loop_repr},         {Py_tp_methods, loop_methods},
+    {Py_tp_members, loop_members},   {0, NULL},
+};
+
+PyType_Spec loop_spec = {
+    .name = "cpromise.Loop",
+    .basicsize = sizeof(LoopObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = loop_slots,
+};
