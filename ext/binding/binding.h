@@ -19,7 +19,7 @@ typedef struct {
     uint64_t id; /* never given twice in a process */
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner;
-    PyTypeObject *Stream, *Server, *Work;
+    PyTypeObject *Stream, *Server, *Connector, *Work;
     PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
     PyObject *UnhandledRejections;
     PyObject *str_then, *str_current_loop;
@@ -37,9 +37,10 @@ state_of_type(PyTypeObject *defining); /* of one of our heap types (not a subcla
 typedef struct {
     PyObject_HEAD
     struct cp_loop core;
-    module_state *state;   /* borrowed: the type keeps the module alive */
-    unsigned long thread;  /* PyThread_get_thread_ident of the thread that made or runs it */
-    PyThreadState *tstate; /* saved around a wait */
+    module_state *state;        /* borrowed: the type keeps the module alive */
+    PyInterpreterState *interp; /* of its thread: where its workers run */
+    unsigned long thread;       /* PyThread_get_thread_ident of the thread that made or runs it */
+    PyThreadState *tstate;      /* saved around a wait */
     PyObject
         *resume; /* borrowed: the value with which a coroutine is being resumed, see py_task.c */
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
@@ -127,6 +128,8 @@ enum binding_kind {
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
     KIND_THENABLE, /* ok is the `then` of a thenable, to be called with two settlers */
+    KIND_SERVED,   /* the end of a connection's handler: ok is the stream */
+    KIND_RESOLVE,  /* a Connector that comes back from name resolution */
 };
 enum binding_flag { FLAG_KEEP_REJECTED = CP_HOST_FLAG };
 
@@ -171,6 +174,7 @@ int run_finally(PromiseObject *p);  /* py_handlers.c */
 int run_keep(PromiseObject *p);     /* py_handlers.c */
 int run_thenable(PromiseObject *p); /* py_handlers.c */
 int run_element(PromiseObject *p);  /* py_combine.c */
+int run_served(PromiseObject *p);   /* py_server.c */
 int run_task(PromiseObject *p);     /* py_task.c */
 int run_work(struct cp_job *job);   /* py_offload.c */
 
@@ -200,15 +204,13 @@ PyObject *promise_race(PyObject *cls, PyTypeObject *defining, PyObject *const *a
 /* ---- Type specs, made into types by module.c in this order */
 extern PyType_Spec promise_spec, settler_spec, typed_catch_spec, combiner_spec, loop_spec,
     timer_spec, callback_spec;
-extern PyType_Spec stream_spec, server_spec, work_spec;
+extern PyType_Spec stream_spec, server_spec, connector_spec, work_spec;
 
 /* ---- Module functions that live in their own files (METH_FASTCALL | METH_KEYWORDS): module.c
  * lists them */
 extern const char cp_connect_tcp_doc[], cp_serve_tcp_doc[], cp_to_thread_doc[];
-PyObject *cp_connect_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
-                         PyObject *kwnames);
-PyObject *cp_serve_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
-                       PyObject *kwnames);
+PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 
@@ -217,9 +219,14 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 void *worker_start(struct cp_loop *loop);
 void worker_end(struct cp_loop *loop, void *worker);
 void work_drop(struct cp_work *work);
+/* A name was resolved, or never will be. py_connect.c */
+int run_resolved(struct cp_job *job);
+void resolve_drop(struct cp_work *work);
 
 /* The raised exception as an object, cleared; with its traceback. New reference, never NULL when
  * one is raised. */
 PyObject *take_raised(void);
+/* The opposite; steals exception. */
+void restore_raised(PyObject *exception);
 
 #endif

@@ -40,10 +40,8 @@ static PyObject *cp_run(PyObject *module, PyObject *main) {
     if (loop_close_now(loop) < 0 && raised)
         PyErr_Clear();
     Py_DECREF(loop);
-    if (raised) {
-        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
-        Py_DECREF(raised);
-    }
+    if (raised)
+        restore_raised(raised);
     return result;
 }
 
@@ -79,8 +77,8 @@ static PyMethodDef module_methods[] = {
     {"run", cp_run, METH_O, run_doc},
     {"sleep", FASTCALL(cp_sleep), METH_FASTCALL, sleep_doc},
     {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
-    {"connect_tcp", FASTCALL(cp_connect_tcp), METH_FASTCALL | METH_KEYWORDS, cp_connect_tcp_doc},
-    {"serve_tcp", FASTCALL(cp_serve_tcp), METH_FASTCALL | METH_KEYWORDS, cp_serve_tcp_doc},
+    {"connect_tcp", FASTCALL(cp_connect_tcp), METH_VARARGS | METH_KEYWORDS, cp_connect_tcp_doc},
+    {"serve_tcp", FASTCALL(cp_serve_tcp), METH_VARARGS | METH_KEYWORDS, cp_serve_tcp_doc},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -95,11 +93,12 @@ static int make_types(PyObject *module, module_state *state) {
         PyType_Spec *spec;
         bool public;
     } types[] = {
-        {&state->Promise, &promise_spec, true},    {&state->Loop, &loop_spec, true},
-        {&state->Timer, &timer_spec, true},        {&state->Stream, &stream_spec, true},
-        {&state->Server, &server_spec, true},      {&state->Callback, &callback_spec, false},
-        {&state->Settler, &settler_spec, false},   {&state->TypedCatch, &typed_catch_spec, false},
-        {&state->Combiner, &combiner_spec, false}, {&state->Work, &work_spec, false},
+        {&state->Promise, &promise_spec, true},      {&state->Loop, &loop_spec, true},
+        {&state->Timer, &timer_spec, true},          {&state->Stream, &stream_spec, true},
+        {&state->Server, &server_spec, true},        {&state->Callback, &callback_spec, false},
+        {&state->Settler, &settler_spec, false},     {&state->TypedCatch, &typed_catch_spec, false},
+        {&state->Combiner, &combiner_spec, false},   {&state->Work, &work_spec, false},
+        {&state->Connector, &connector_spec, false},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);

@@ -106,10 +106,8 @@ void current_restore(module_state *state, LoopObject *outer) {
     if (set_current(state, outer) < 0)
         PyErr_Clear();
     Py_XDECREF(outer);
-    if (raised) {
-        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
-        Py_DECREF(raised);
-    }
+    if (raised)
+        restore_raised(raised);
 }
 
 void current_forget(LoopObject *loop) {
@@ -185,6 +183,11 @@ PyObject *take_raised(void) {
     Py_DECREF(type);
     return value;
 #endif
+}
+
+void restore_raised(PyObject *exception) {
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_DECREF(exception);
 }
 
 void raise_asyncio_error(const char *name, const char *text) {

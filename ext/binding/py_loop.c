@@ -3,8 +3,6 @@
  * Which loop is whose: py_current.c. */
 #include "binding.h"
 #include <errno.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* ---- The host's half of the core
  * ---------------------------------------------------------------------------------- */
@@ -38,6 +36,10 @@ static int run_job(struct cp_loop *core, struct cp_job *job) {
         return run_element(p);
     case KIND_THENABLE:
         return run_thenable(p);
+    case KIND_SERVED:
+        return run_served(p);
+    case KIND_RESOLVE:
+        return run_resolved(job);
     case KIND_WORK:
         return run_work(job);
     default:
@@ -53,9 +55,16 @@ static void drop_job(struct cp_job *job) {
     case KIND_WORK:
         work_drop(cp_container_of(job, struct cp_work, job));
         break;
+    case KIND_RESOLVE:
+        resolve_drop(cp_container_of(job, struct cp_work, job));
+        break;
     default:
         Py_DECREF(PROMISE_OF(cp_promise_of(job)));
     }
+}
+
+static void drop_work(struct cp_work *work) {
+    drop_job(&work->job);
 }
 
 static void release(void *handler) {
@@ -151,13 +160,31 @@ void loop_report(LoopObject *Py_UNUSED(loop), PyObject *where) {
  * -------------------------------------------------------------------------------------------------------
  */
 
+/* signal.set_wakeup_fd(fd): the descriptor that was set before, or -1 with an exception set. */
+static int set_wakeup_fd(int fd) {
+    PyObject *module = PyImport_ImportModule("_signal");
+    PyObject *old = module ? PyObject_CallMethod(module, "set_wakeup_fd", "i", fd) : NULL;
+    int result = old ? (int)PyLong_AsLong(old) : -1;
+    Py_XDECREF(old);
+    Py_XDECREF(module);
+    return result;
+}
+
 /* Only the main thread of the main interpreter gets signals; there, one byte in the loop's pipe
- * ends the wait. */
+ * ends the wait. Elsewhere Python refuses. */
 static void watch_signals(LoopObject *loop, int *old_fd) {
-    loop->signals = PyInterpreterState_Get() == PyInterpreterState_Main() &&
-                    syscall(SYS_gettid) == (long)getpid();
+    *old_fd = set_wakeup_fd(loop->core.wake_fd);
+    loop->signals = !PyErr_Occurred();
+    PyErr_Clear();
+}
+
+static void unwatch_signals(LoopObject *loop, int old_fd) {
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     if (loop->signals)
-        *old_fd = PySignal_SetWakeupFd(loop->core.wake_fd);
+        set_wakeup_fd(old_fd);
+    loop->signals = false;
+    if (raised)
+        restore_raised(raised);
 }
 
 static int begin_run(LoopObject *loop, LoopObject **outer, int *old_fd) {
@@ -177,9 +204,8 @@ static int begin_run(LoopObject *loop, LoopObject **outer, int *old_fd) {
 }
 
 static void end_run(LoopObject *loop, LoopObject *outer, int old_fd) {
-    if (loop->signals)
-        PySignal_SetWakeupFd(old_fd);
-    loop->running = loop->signals = false;
+    unwatch_signals(loop, old_fd);
+    loop->running = false;
     current_restore(loop->state, outer);
 }
 
@@ -418,6 +444,7 @@ LoopObject *loop_new(module_state *state) {
     if (!self)
         return NULL;
     self->state = state;
+    self->interp = PyInterpreterState_Get();
     self->thread = PyThread_get_thread_ident();
     self->forks = fork_count();
     self->core.host = &host;
@@ -448,7 +475,7 @@ static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwarg
  * react to it once. */
 static void end_waiting(LoopObject *self) {
     struct cp_timer *timer;
-    cp_work_stop(&self->core, work_drop);
+    cp_work_stop(&self->core, drop_work);
     while ((timer = cp_loop_take_timer(&self->core)))
         timer_drop(timer);
     while (self->core.open != &self->core.wake_io || self->core.wake_io.next_open) {
@@ -513,10 +540,8 @@ static void loop_finalize(LoopObject *self) {
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     if (self->open && self->forks == fork_count())
         close_loop(self);
-    if (raised) {
-        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
-        Py_DECREF(raised);
-    }
+    if (raised)
+        restore_raised(raised);
 }
 
 static void loop_dealloc(LoopObject *self) {

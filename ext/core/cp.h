@@ -199,11 +199,8 @@ struct cp_op {
 /* One descriptor under the loop's care. At most one operation reads (RECV, ACCEPT) and one writes
  * (SEND, CONNECT) at a time. */
 struct cp_io {
-    int fd;              /* read-only, -1 once closed */
-    uint32_t generation; /* private: a late event for an earlier life of this descriptor number is
-                            told by it */
-    uint8_t ready;       /* private: poller's hints, what is worth trying before waiting */
-    bool registered;     /* private */
+    int fd;        /* read-only, -1 once closed */
+    uint8_t ready; /* private: poller's hints, what is worth trying before waiting */
     struct cp_op *reader, *writer;
     struct cp_io *next_open, **prev_open; /* private: the loop's list of open descriptors */
 };
@@ -213,6 +210,9 @@ int cp_io_open(struct cp_loop *loop, struct cp_io *io, int fd);
 /* Closes the descriptor; pending operations complete with -ECANCELED in this turn, from the loop
  * and not from inside this call. Harmless when already closed. */
 void cp_io_close(struct cp_loop *loop, struct cp_io *io);
+/* Ends the loop's care of a descriptor on which nothing is pending, and returns it to the caller.
+ */
+int cp_io_release(struct cp_loop *loop, struct cp_io *io);
 /* Submits. 1: complete already, op->result and op->data are valid, done will not be called. 0: done
  * will be called from the loop. -EBUSY: an operation of that direction is pending; -EBADF: closed;
  * -ENOMEM. */
@@ -220,6 +220,9 @@ int cp_io_submit(struct cp_loop *loop, struct cp_io *io, struct cp_op *op);
 /* Asks a pending operation to end: it completes with -ECANCELED (or its result, if that came first)
  * from the loop. */
 void cp_io_cancel(struct cp_loop *loop, struct cp_op *op);
+
+/* For pollers: the pending op ends with `result` and joins loop->completed. */
+void cp_complete(struct cp_loop *loop, struct cp_op *op, ssize_t result);
 
 /* The poller behind the seam; one static const table per backend. */
 struct cp_poller {
@@ -230,11 +233,12 @@ struct cp_poller {
                struct cp_io *io); /* a descriptor begins, or ends, its life here */
     void (*remove)(struct cp_loop *loop, struct cp_io *io);
     int (*submit)(struct cp_loop *loop, struct cp_io *io, struct cp_op *op); /* as cp_io_submit */
-    void (*cancel)(struct cp_loop *loop, struct cp_op *op);
-    /* Waits up to `timeout` (0: only looks) and moves what completed to loop->completed. Returns 0
-     * or -errno (-EINTR is 0). Calls host->before_wait and after_wait around a wait that can block,
-     * and around no other. */
+    /* Waits up to `timeout` (0: only looks) for events. Returns 0 or -errno (-EINTR is 0). Calls
+     * host->before_wait and after_wait around a wait that can block, and around no other. */
     int (*wait)(struct cp_loop *loop, cp_ns timeout);
+    /* Moves what the next event completed to loop->completed, unless something is there. False:
+     * nothing is left. */
+    bool (*next)(struct cp_loop *loop);
 };
 extern const struct cp_poller cp_poller_epoll;
 
@@ -243,9 +247,8 @@ extern const struct cp_poller cp_poller_epoll;
 
 struct cp_work {
     void (*run)(struct cp_work *,
-                void *worker); /* on a pool thread; `worker` is what host->worker_start returned */
-    struct cp_job job;         /* CP_CALL by default; comes back as a macrotask through the inbox */
-    struct cp_loop *loop;      /* private */
+                void *worker); /* on a pool thread, with what host->worker_start gave it */
+    struct cp_job job;         /* comes back to host->run as a macrotask, through the inbox */
     struct cp_work *next;      /* private */
 };
 

@@ -38,7 +38,8 @@ static int drain_after(struct cp_loop *loop, int stop) {
 static int finish_completed(struct cp_loop *loop) {
     struct cp_op *op;
     int stop = 0;
-    while (!stop && (op = loop->completed)) {
+    while (!stop && loop->poller->next(loop)) {
+        op = loop->completed;
         loop->completed = op->next;
         if (!loop->completed)
             loop->completed_tail = &loop->completed;

@@ -1,0 +1,165 @@
+# cpromise and gilbench. `make help` lists what can be asked for.
+
+# ---- Settings: override on the command line, as in `make bench MATRIX=smoke PYTHON=python3.13`
+PYTHON  ?= python3
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+MODE    ?= release
+MATRIX  ?= default
+RUNFLAGS ?=
+V       ?=
+
+WARN            := -Wall -Wextra -Werror
+FLAGS_release   := -O2 -g
+FLAGS_debug     := -O0 -g3
+FLAGS_asan      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_tsan      := -O1 -g -fsanitize=thread
+CFLAGS          ?= $(FLAGS_$(MODE))
+ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS)
+LIBS_driver     := -lhwloc -ljansson -lm
+LIBS_workloads  := -lcrypto
+
+# ---- What is where
+ifeq ($(FLAGS_$(MODE)),)
+$(error MODE=$(MODE): choose release, debug, asan or tsan)
+endif
+include ext/sources.mk
+
+BUILD  := build/$(MODE)
+VENV    = build/venv-$(SOABI)
+Q      := $(if $(V),,@)
+say     = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+CORE      := $(addprefix ext/,$(CP_CORE))
+BINDING   := $(addprefix ext/,$(CP_BINDING))
+STATS     := $(wildcard runners/stats/*.c)
+DRIVER    := $(wildcard runners/driver/*.c)
+WORKLOADS := $(filter-out workloads/reference.c,$(wildcard workloads/*.c))
+CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
+CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
+PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake)
+
+# The interpreter that is built for. Read once, and only when a rule needs it.
+pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
+PYINC  = $(word 1,$(pyinfo))
+SUFFIX = $(word 2,$(pyinfo))
+SOABI  = $(word 3,$(pyinfo))
+PACKAGE     := $(BUILD)/python/cpromise
+EXTENSION    = $(PACKAGE)/_cpromise$(SUFFIX)
+BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])) | sha256sum | cut -c1-16)
+
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+.PHONY: all ext programs test test-c test-py bench bench-cpromise check env clean help setup
+
+all: ext programs  ## Build the extension and the programs (the default)
+
+ext: $$(EXTENSION) $(PACKAGE)/__init__.py  ## Build cpromise for $(PYTHON); several interpreters stand side by side
+programs: $(PROGRAMS)  ## Build gilbench and its helpers
+
+# ---- Compiling
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -c $< -o $@
+
+# The build id is compiled into one object, which therefore depends on all that it stands for.
+$(BUILD)/abi-$(SOABI)/ext/binding/module.o: $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
+
+# Objects that include Python.h live in a folder of their interpreter's ABI.
+$(BUILD)/abi-%.o: $$(addsuffix .c,$$(shell echo '$$*' | cut -d/ -f2-))
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -fvisibility=hidden -I$(PYINC) -DCP_BUILD_ID='"$(BUILD_ID)"' -c $< -o $@
+
+$(EXTENSION): $$(addprefix $(BUILD)/abi-$$(SOABI)/,$(BINDING:.c=.o)) $(BUILD)/libcploop.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $^ -o $@
+
+$(PACKAGE)/__init__.py: $(wildcard ext/cpromise/*)
+	$(Q)mkdir -p $(@D) && cp $^ $(@D)/ && touch $@
+
+$(BUILD)/libcploop.a: $(call objects,$(CORE))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define program
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(filter %.o %.a,$^) -o $@
+endef
+
+$(BUILD)/gilbench: $(call objects,$(DRIVER) $(STATS)) $(BUILD)/version.o
+	$(program) $(LIBS_driver)
+$(BUILD)/reference: $(call objects,workloads/reference.c $(WORKLOADS))
+	$(program) $(LIBS_workloads)
+$(BUILD)/store: $(call objects,runners/load/store.c runners/load/table.c $(CHILD))
+	$(program) $(LIBS_workloads)
+$(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c $(CHILD))
+	$(program) $(LIBS_workloads)
+$(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c $(CHILD))
+	$(program) $(LIBS_workloads) -pthread
+$(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
+	$(program) $(LIBS_workloads)
+
+# What the driver says of its own build: one small object, remade only when the answer changes.
+COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+$(BUILD)/version.c: FORCE
+	$(Q)mkdir -p $(@D) && printf 'const char gb_commit[] = "%s";\nconst char gb_cflags[] = "%s";\nconst char gb_compiler[] = "%s";\n' \
+	  '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/version.o: $(BUILD)/version.c
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+FORCE:
+
+# ---- Tests
+# Which objects a C test is linked with, by the room that it tests.
+TESTLIBS_core      = $(BUILD)/libcploop.a
+TESTLIBS_stats     = $(call objects,$(STATS))
+TESTLIBS_driver    = $(call objects,$(filter-out runners/driver/main.c,$(DRIVER)) $(STATS)) $(BUILD)/version.o
+TESTLIBS_workloads = $(call objects,$(WORKLOADS) runners/stats/hist.c)
+room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(1).c),stats,$(if $(wildcard runners/driver/$(1).c),driver,workloads)))
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/c/test_%.o $$(TESTLIBS_$$(call room_of,$$*))
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) -pthread
+
+test-c-programs: $(CTESTS)
+
+setup:
+	@scripts/setup --for test --python "$(PYTHON)"
+
+test: setup  ## Run all tests: C under AddressSanitizer and UBSan, then Python
+	@$(MAKE) --no-print-directory MODE=asan test-c-programs
+	@$(MAKE) --no-print-directory all
+	@scripts/run_tests "$(VENV)/bin/python"
+
+test-c: setup  ## Run the C tests only
+	@$(MAKE) --no-print-directory MODE=asan test-c-programs
+	@scripts/run_tests
+
+test-py: setup all  ## Run the Python tests only; T='-k name' selects
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python -m pytest -q tests/py $(T)
+
+check: ## Format, warnings as errors under gcc and clang, directions between rooms
+	@scripts/setup --for check --python "$(PYTHON)"
+	@scripts/check
+
+# ---- Benchmarks
+bench:  ## Set up, build, run MATRIX (default or smoke), plot and report
+	@scripts/setup --for bench --python "$(PYTHON)"
+	@$(MAKE) --no-print-directory MODE=release all
+	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(RUNFLAGS)
+
+bench-cpromise:  ## cpromise against asyncio and uvloop, operation by operation
+	@scripts/setup --for bench --python "$(PYTHON)"
+	@$(MAKE) --no-print-directory MODE=release all
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/bench_cpromise.py
+
+# ---- Everyday
+env:  ## Print the exports that put this tree on PYTHONPATH and PATH: eval "$(make -s env)"
+	@echo 'export PYTHONPATH="$(CURDIR)/$(BUILD)/python$${PYTHONPATH:+:$$PYTHONPATH}" PATH="$(CURDIR)/$(BUILD):$$PATH"'
+
+clean:  ## Remove what was built; results stay
+	$(Q)rm -rf build
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,233 @@
+/* poll_epoll.c - completions on top of epoll: try first, wait only when there is nothing.
+ *
+ * Each descriptor is registered once, edge-triggered, for both directions, so a request costs no
+ * epoll_ctl. `ready` holds what is worth trying without an event: a direction leaves it when a call
+ * came back short or with EAGAIN, and enters it with the next edge. A short read means "drained"
+ * only as long as the peer has not hung up: the end of file that is then still to be read announces
+ * itself by no further edge.
+ *
+ * An event carries the cp_io itself. That is safe against descriptors that are closed and reused
+ * between the kernel's report and our turn to look at it: removing a cp_io wipes its events from
+ * the batch that is being walked. */
+#include "cp.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 256 };
+enum { READABLE = 1, WRITABLE = 2, HUNG_UP = 4 };
+
+struct epoll_state {
+    int fd;
+    bool has_pwait2; /* nanosecond time-outs: Linux 5.11 */
+    int count, next; /* the batch that is being walked */
+    struct epoll_event batch[BATCH];
+};
+
+static int poll_open(struct cp_loop *loop) {
+    struct epoll_state *s = cp_mem.alloc(sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    *s = (struct epoll_state){.fd = epoll_create1(EPOLL_CLOEXEC)};
+    if (s->fd < 0) {
+        cp_mem.free(s);
+        return -errno;
+    }
+    s->has_pwait2 = epoll_pwait2(s->fd, s->batch, 1, &(struct timespec){0}, NULL) == 0;
+    loop->poller_state = s;
+    return 0;
+}
+
+static void poll_close(struct cp_loop *loop) {
+    struct epoll_state *s = loop->poller_state;
+    close(s->fd);
+    cp_mem.free(s);
+    loop->poller_state = NULL;
+}
+
+static int poll_add(struct cp_loop *loop, struct cp_io *io) {
+    struct epoll_state *s = loop->poller_state;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = io};
+    io->ready = READABLE | WRITABLE; /* not known yet, so worth a try */
+    loop->stats.syscalls++;
+    return epoll_ctl(s->fd, EPOLL_CTL_ADD, io->fd, &event) < 0 ? -errno : 0;
+}
+
+static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
+    struct epoll_state *s = loop->poller_state;
+    loop->stats.syscalls++;
+    epoll_ctl(s->fd, EPOLL_CTL_DEL, io->fd, NULL);
+    for (int i = s->next; i < s->count; i++)
+        if (s->batch[i].data.ptr == io)
+            s->batch[i].data.ptr = NULL;
+}
+
+/* ---- The four operations: each returns the result, or -EAGAIN to wait
+ * ---------------------------------------------- */
+
+static ssize_t or_errno(ssize_t result) {
+    return result < 0 ? -errno : result;
+}
+
+static ssize_t try_recv(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
+    char *target = op->buf ? op->buf : loop->buffer;
+    size_t room = op->buf || op->len < CP_BUFFER ? op->len : CP_BUFFER;
+    ssize_t n = or_errno(read(io->fd, target, room));
+    op->data = target;
+    if ((n == -EAGAIN || (n >= 0 && (size_t)n < room)) && !(io->ready & HUNG_UP))
+        io->ready &= (uint8_t)~READABLE;
+    return n;
+}
+
+static ssize_t try_send(struct cp_io *io, struct cp_op *op) {
+    ssize_t n = or_errno(send(io->fd, op->buf, op->len, MSG_NOSIGNAL));
+    if (n == -EAGAIN || (n >= 0 && (size_t)n < op->len))
+        io->ready &= (uint8_t)~WRITABLE;
+    return n;
+}
+
+static ssize_t try_accept(struct cp_io *io) {
+    ssize_t fd;
+    do /* a connection that was dropped before we came is nobody's error */
+        fd = or_errno(accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    while (fd == -ECONNABORTED);
+    if (fd == -EAGAIN)
+        io->ready &= (uint8_t)~READABLE;
+    return fd;
+}
+
+/* The first try starts the connection; the one that the edge brings asks for its outcome. */
+static ssize_t try_connect(struct cp_io *io, struct cp_op *op) {
+    socklen_t size = sizeof(int);
+    int err = 0;
+    if (!op->pending) {
+        if (connect(io->fd, op->buf, (socklen_t)op->len) == 0)
+            return 0;
+        io->ready &= (uint8_t)~WRITABLE;
+        return errno == EINPROGRESS ? -EAGAIN : -errno;
+    }
+    getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &size);
+    return -err;
+}
+
+static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
+    switch (op->kind) {
+    case CP_OP_RECV:
+        return try_recv(loop, io, op);
+    case CP_OP_SEND:
+        return try_send(io, op);
+    case CP_OP_ACCEPT:
+        return try_accept(io);
+    default:
+        return try_connect(io, op);
+    }
+}
+
+static ssize_t attempt(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
+    ssize_t result;
+    do {
+        loop->stats.syscalls++;
+        result = try_once(loop, io, op);
+    } while (result == -EINTR);
+    return result;
+}
+
+static int poll_submit(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
+    uint8_t wanted = op->kind == CP_OP_RECV || op->kind == CP_OP_ACCEPT ? READABLE : WRITABLE;
+    ssize_t result;
+    if (!(io->ready & wanted) && op->kind != CP_OP_CONNECT)
+        return 0;
+    result = attempt(loop, io, op);
+    if (result == -EAGAIN)
+        return 0;
+    op->result = result;
+    return 1;
+}
+
+/* ---- Waiting
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static int wait_for_events(struct epoll_state *s, cp_ns timeout) {
+    struct timespec t = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};
+    if (timeout == CP_FOREVER)
+        return epoll_wait(s->fd, s->batch, BATCH, -1);
+    if (timeout == 0)
+        return epoll_wait(s->fd, s->batch, BATCH, 0);
+    if (s->has_pwait2)
+        return epoll_pwait2(s->fd, s->batch, BATCH, &t, NULL);
+    timeout = (timeout + 999999) / 1000000; /* rounded up: no timer is early */
+    return epoll_wait(s->fd, s->batch, BATCH, timeout > INT32_MAX ? INT32_MAX : (int)timeout);
+}
+
+static bool completes(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
+    ssize_t result = attempt(loop, io, op);
+    if (result == -EAGAIN)
+        return false;
+    cp_complete(loop, op, result);
+    return true;
+}
+
+/* One completion an event at most: what a read left in the loop's own buffer must be taken away
+ * before anything else runs. True: the other direction of this event has yet to be looked at. */
+static bool take_event(struct cp_loop *loop, struct cp_io *io, uint32_t events) {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        io->ready |= HUNG_UP | READABLE | WRITABLE;
+    if (events & EPOLLIN)
+        io->ready |= READABLE;
+    if (events & EPOLLOUT)
+        io->ready |= WRITABLE;
+    if (io->writer && io->ready & WRITABLE && completes(loop, io, io->writer))
+        return true;
+    if (io->reader && io->ready & READABLE)
+        completes(loop, io, io->reader);
+    return false;
+}
+
+static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
+    struct epoll_state *s = loop->poller_state;
+    int count, err;
+    loop->stats.polls++;
+    loop->stats.syscalls++;
+    if (timeout != 0) {
+        loop->stats.waits++;
+        loop->host->before_wait(loop);
+    }
+    count = wait_for_events(s, timeout);
+    err = count < 0 ? -errno : 0;
+    if (timeout != 0)
+        loop->host->after_wait(loop);
+    s->count = count < 0 ? 0 : count;
+    s->next = 0;
+    return err == -EINTR ? 0 : err;
+}
+
+/* The loop alternates: one event here, its completion there. So a handler that closes a descriptor
+ * is done before the next event is looked at, and the loop's buffer has one user at a time. */
+static bool poll_next(struct cp_loop *loop) {
+    struct epoll_state *s = loop->poller_state;
+    while (!loop->completed && s->next < s->count) {
+        struct epoll_event *event = &s->batch[s->next];
+        struct cp_io *io = event->data.ptr;
+        if (io && take_event(loop, io, event->events))
+            event->events &= (uint32_t)~EPOLLOUT; /* and come back for the reader */
+        else
+            s->next++;
+    }
+    return loop->completed;
+}
+
+const struct cp_poller cp_poller_epoll = {
+    .name = "epoll",
+    .open = poll_open,
+    .close = poll_close,
+    .add = poll_add,
+    .remove = poll_remove,
+    .submit = poll_submit,
+    .wait = poll_wait,
+    .next = poll_next,
+};
