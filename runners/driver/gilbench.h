@@ -1,7 +1,8 @@
-/* gilbench.h - the data dictionary of the driver. Read this first: every file of this room turns one of these
- * structures into the next:
+/* gilbench.h - the data dictionary of the driver. Read this first: every file of this room turns
+ * one of these structures into the next:
  *
- *   matrix file -> struct cell[] -> struct trial[] (the plan) -> struct rep (one process) -> struct sample[]
+ *   matrix file -> struct cell[] -> struct trial[] (the plan) -> struct rep (one process) -> struct
+ * sample[]
  *               -> journal line  -> struct result[] -> results.json -> *.dat, report.md
  *
  * Units are in the names: _ns nanoseconds, _b bytes, _s seconds. Times are CLOCK_MONOTONIC. */
@@ -11,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "../stats/hist.h"
 
 /* Exit codes of the command line; also the `code` of struct err. */
 enum gb_exit {
@@ -25,17 +28,20 @@ enum gb_exit {
     GB_INTERRUPTED = 130,
 };
 
-/* The one error idiom of this room: a function that can fail returns 0 or -1 and takes a struct err * last, in which
- * it leaves one line for a person: what was wrong, where, what to do. Only cmd_*.c and main.c print it. */
+/* The one error idiom of this room: a function that can fail returns 0 or -1 and takes a struct err
+ * * last, in which it leaves one line for a person: what was wrong, where, what to do. Only cmd_*.c
+ * and main.c print it. */
 struct err {
     enum gb_exit code;
     char text[1000];
 };
-int err_set(struct err *err, enum gb_exit code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int err_set(struct err *err, enum gb_exit code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-enum { GB_NAME_MAX = 64, GB_PARAMS_MAX = 16, GB_HIST_BUCKETS = 2048 };
+enum { GB_NAME_MAX = 64, GB_PARAMS_MAX = 16 };
 
-/* key=value, in the order of the matrix file; both strings are owned by the structure that holds them. */
+/* key=value, in the order of the matrix file; both strings are owned by the structure that holds
+ * them. */
 struct param {
     char key[GB_NAME_MAX];
     char value[GB_NAME_MAX];
@@ -45,22 +51,23 @@ enum gb_kind { GB_CPU, GB_CLIENT, GB_SERVER };
 
 /* One point of the matrix: what is run, and where. */
 struct cell {
-    char id[256];               /* workload/model/key=value,... : unique in a plan, and the key in results.json */
+    char id[256]; /* workload/model/key=value,... : unique in a plan, and the key in results.json */
     char workload[GB_NAME_MAX]; /* as the register of workloads names it */
     char model[GB_NAME_MAX];    /* "promise" */
     char variant[GB_NAME_MAX];  /* "await" or "" */
     enum gb_kind kind;
     struct param params[GB_PARAMS_MAX];
     int nparams;
-    int samples;          /* timed samples in each process */
-    int warmup;           /* samples before them that are kept, but not counted */
-    int cores;            /* cores that the subject wants */
-    int peer_cores;       /* cores that store or load generator want, 0 without a peer */
-    double timeout_s;     /* of one sample, and of set-up */
-    char not_run[256];    /* "" or the reason why this cell cannot be run here */
+    int samples;       /* timed samples in each process */
+    int warmup;        /* samples before them that are kept, but not counted */
+    int cores;         /* cores that the subject wants */
+    int peer_cores;    /* cores that store or load generator want, 0 without a peer */
+    double timeout_s;  /* of one sample, and of set-up */
+    char not_run[256]; /* "" or the reason why this cell cannot be run here */
 };
 
-/* One line of the plan: rep number `rep` of cell `cell`. The plan is a pure function of (cells, reps, seed). */
+/* One line of the plan: rep number `rep` of cell `cell`. The plan is a pure function of (cells,
+ * reps, seed). */
 struct trial {
     int cell;
     int rep;
@@ -75,10 +82,6 @@ struct usage {
     int64_t nivcsw;
 };
 
-struct hist {
-    uint64_t count[GB_HIST_BUCKETS]; /* bucket rule: runners/README.md */
-};
-
 struct sample {
     int64_t ns;
     int64_t ops, hit, miss, error;
@@ -90,15 +93,16 @@ struct sample {
 
 /* What a child says of itself; "" where it said nothing. */
 struct attest {
-    char gil[16], runtime[GB_NAME_MAX], loop[128], interp[16], affinity[128], build[80], start_method[16];
+    char gil[16], runtime[GB_NAME_MAX], loop[128], interp[16], affinity[128], build[80],
+        start_method[16];
 };
 
 /* One fresh process, from fork to wait4. */
 struct rep {
     int cell, rep;
-    int64_t startup_ns;    /* fork to `ready` */
-    int64_t peak_rss_b;    /* wait4: largest single process of the tree, this child only */
-    int64_t pss_b;         /* proportional set size of the tree after the last sample, 0 if unreadable */
+    int64_t startup_ns; /* fork to `ready` */
+    int64_t peak_rss_b; /* wait4: largest single process of the tree, this child only */
+    int64_t pss_b; /* proportional set size of the tree after the last sample, 0 if unreadable */
     struct usage lifetime; /* wait4: from fork to exit, waited-for descendants included */
     struct attest at_ready, at_end;
     char cpus_planned[128];
@@ -106,8 +110,8 @@ struct rep {
     bool shared_core; /* subject and peer had to share cores */
     struct sample *samples;
     int nsamples;
-    char void_reason[400];   /* "" or why this rep counts for nothing */
-    enum gb_exit void_code;  /* GB_OK, GB_RUNTIME or GB_ATTEST */
+    char void_reason[400];  /* "" or why this rep counts for nothing */
+    enum gb_exit void_code; /* GB_OK, GB_RUNTIME or GB_ATTEST */
 };
 
 /* A number with its 95 % interval, over reps. n = 0: no number. */
@@ -122,7 +126,8 @@ struct result {
     struct rep *reps;
     int nreps;
     char void_reason[400]; /* "" or why no number may be drawn from this cell */
-    struct estimate ops_per_s, cpu_ns_per_op, user_ns_per_op, sys_ns_per_op, nvcsw_per_op, nivcsw_per_op;
+    struct estimate ops_per_s, cpu_ns_per_op, user_ns_per_op, sys_ns_per_op, nvcsw_per_op,
+        nivcsw_per_op;
     struct estimate startup_ns, peak_rss_b, pss_b, p50_ns, p90_ns, p99_ns, p999_ns, max_ns;
     struct estimate parallelism; /* CPU seconds per wall second */
     struct estimate speedup;     /* paired by block, against the baseline cell */

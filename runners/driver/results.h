@@ -1,6 +1,6 @@
-/* results.h - a whole run in memory, and its two forms on disk: the journal (one JSON object a line, appended and
- * fsynced after every rep, so that any prefix of it parses) and results.json (written beside and renamed).
- * results.c is the only file that sees the JSON library. */
+/* results.h - a whole run in memory, and its two forms on disk: the journal (one JSON object a
+ * line, appended and fsynced after every rep, so that any prefix of it parses) and results.json
+ * (written beside and renamed). results.c is the only file that sees the JSON library. */
 #ifndef GILBENCH_RESULTS_H
 #define GILBENCH_RESULTS_H
 
@@ -33,21 +33,26 @@ void runset_free(struct runset *run);
 /* Takes over `rep` (samples and histograms included) into the result of its cell. */
 int runset_add_rep(struct runset *run, struct rep rep, struct err *err);
 
-/* Computes every estimate from the raw samples: per rep the median over its counted samples, per cell the median over
- * reps with a bootstrap interval (stats.h, seeded from run->seed), speed-ups paired by rep number. Marks a cell void
- * when one of its reps is. May be called again after more reps. */
+/* Computes every estimate from the raw samples: per rep the median over its counted samples, per
+ * cell the median over reps with a bootstrap interval (stats.h, seeded from run->seed), speed-ups
+ * paired by rep number. Marks a cell void when one of its reps is. May be called again after more
+ * reps. */
 int runset_summarise(struct runset *run, struct err *err);
 
-/* Journal. `fd` is open for appending. A line is written with one write(2) and fsynced; ENOSPC and the like leave a
- * message in err and the file as it was before the line (truncated back where it had been partly written). */
+/* Journal. `fd` is open for appending. A line is written with one write(2) and fsynced; ENOSPC and
+ * the like leave a message in err and the file as it was before the line (truncated back where it
+ * had been partly written). */
 int journal_write_header(int fd, const struct runset *run, struct err *err);
 int journal_write_rep(int fd, const struct runset *run, const struct rep *rep, struct err *err);
-/* Reads a journal written by any of the above into an empty runset with its cells rebuilt by the caller's callback
- * from header text; a torn last line is dropped (and *torn set), any other malformed line is an error with its number. */
+/* Reads a journal written by any of the above into an empty runset with its cells rebuilt by the
+ * caller's callback from header text; a torn last line is dropped (and *torn set), any other
+ * malformed line is an error with its number. */
 typedef int (*runset_cells_fn)(struct runset *run, void *arg, struct err *err);
-int journal_read(const char *path, struct runset *run, runset_cells_fn make_cells, void *arg, bool *torn, struct err *err);
+int journal_read(const char *path, struct runset *run, runset_cells_fn make_cells, void *arg,
+                 bool *torn, struct err *err);
 
-/* results.json, schema "gilbench/result" 1.0 (results/schema.json). write: PATH.tmp, fsync, rename. */
+/* results.json, schema "gilbench/result" 1.0 (results/schema.json). write: PATH.tmp, fsync, rename.
+ */
 int results_write(const char *path, const struct runset *run, struct err *err);
 int results_read(const char *path, struct runset *run, struct err *err);
 

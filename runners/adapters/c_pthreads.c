@@ -1,0 +1,177 @@
+/* c_pthreads.c - the control: the same work in C on POSIX threads. What this machine can do, an
+ * interpreter aside.
+ *
+ * cpu: `workers` threads take op numbers from one atomic counter. server: a thread for each
+ * connection, blocking. */
+#include "../load/child.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct worker {
+    pthread_t thread;
+    struct pool *pool;
+    struct tally tally;
+    struct hist latency;
+};
+
+struct pool {
+    const struct workload *workload;
+    void *state;
+    int64_t ops;
+    atomic_llong next;
+    pthread_barrier_t start, end; /* all workers and the main thread */
+    atomic_bool over;
+};
+
+/* ---- cpu
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static void run_ops(struct worker *worker) {
+    struct pool *pool = worker->pool;
+    unsigned char result[64];
+    size_t size;
+    int64_t id;
+    worker->tally = (struct tally){0};
+    memset(&worker->latency, 0, sizeof worker->latency);
+    while ((id = atomic_fetch_add(&pool->next, 1)) < pool->ops) {
+        int64_t start = now_ns();
+        enum op_class class = pool->workload->op(pool->state, (uint64_t)id, result, &size);
+        hist_add(&worker->latency, (uint64_t)(now_ns() - start));
+        tally_add(&worker->tally, (uint64_t)id, class, result, size);
+    }
+}
+
+static void *worker_main(void *arg) {
+    struct worker *worker = arg;
+    for (;;) {
+        pthread_barrier_wait(&worker->pool->start);
+        if (worker->pool->over)
+            return NULL;
+        run_ops(worker);
+        pthread_barrier_wait(&worker->pool->end);
+    }
+}
+
+static void run_sample(struct pool *pool, struct worker *workers, int count) {
+    struct tally tally = {0};
+    static struct hist latency;
+    int64_t start = now_ns(), ns;
+    memset(&latency, 0, sizeof latency);
+    pool->next = 0;
+    pthread_barrier_wait(&pool->start);
+    pthread_barrier_wait(&pool->end);
+    ns = now_ns() - start;
+    for (int i = 0; i < count; i++) {
+        tally_merge(&tally, &workers[i].tally);
+        hist_merge(&latency, &workers[i].latency);
+    }
+    child_sample(ns, &tally);
+    child_latency(&latency);
+}
+
+static void run_cpu(struct child_args *cmd) {
+    int count = (int)args_int(&cmd->args, "workers", 1);
+    struct pool pool = {.workload = cmd->workload, .ops = args_int(&cmd->args, "ops", 100)};
+    struct worker *workers = calloc((size_t)count, sizeof *workers);
+    if (count < 1 || !workers || !(pool.state = cmd->workload->setup(&cmd->args)))
+        child_fail("cannot set up %d workers", count);
+    pthread_barrier_init(&pool.start, NULL, (unsigned)count + 1);
+    pthread_barrier_init(&pool.end, NULL, (unsigned)count + 1);
+    for (int i = 0; i < count; i++) {
+        workers[i].pool = &pool;
+        if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]))
+            child_fail("cannot start thread %d of %d", i + 1, count);
+    }
+    child_attest();
+    child_ready(0);
+    while (child_wait() == CHILD_GO)
+        run_sample(&pool, workers, count);
+    pool.over = true;
+    pthread_barrier_wait(&pool.start);
+    for (int i = 0; i < count; i++)
+        pthread_join(workers[i].thread, NULL);
+    free(workers);
+    free(pool.state);
+}
+
+/* ---- server
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool send_all(int fd, const char *bytes, size_t size) {
+    while (size) {
+        ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0) {
+            bytes += n;
+            size -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+static void *echo(void *arg) {
+    int fd = (int)(intptr_t)arg;
+    char bytes[65536];
+    ssize_t n;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0 && send_all(fd, bytes, (size_t)n))
+        ;
+    close(fd);
+    return NULL;
+}
+
+static void *accept_all(void *arg) {
+    int listener = (int)(intptr_t)arg, fd;
+    pthread_t thread;
+    while ((fd = accept(listener, NULL, NULL)) >= 0) {
+        if (pthread_create(&thread, NULL, echo, (void *)(intptr_t)fd) == 0)
+            pthread_detach(thread);
+        else
+            close(fd);
+    }
+    return NULL;
+}
+
+static void run_server(struct child_args *cmd) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)args_int(&cmd->args, "port", 0))};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    pthread_t thread;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0)
+        child_fail("port %d: %s", ntohs(address.sin_port), strerror(errno));
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    if (pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)listener))
+        child_fail("cannot start the accepting thread");
+    child_attest();
+    child_ready(ntohs(address.sin_port));
+    while (child_wait() != CHILD_STOP)
+        ;
+}
+
+int main(int argc, char **argv) {
+    static const char *const extra[] = {"port", NULL};
+    struct child_args cmd = child_args(argc, argv, extra);
+    child_begin();
+    if (!strcmp(cmd.workload->kind, "cpu"))
+        run_cpu(&cmd);
+    else if (!strcmp(cmd.workload->kind, "server"))
+        run_server(&cmd);
+    else
+        child_fail("pthreads does not run %s workloads", cmd.workload->kind);
+    child_end();
+    return 0;
+}

@@ -1,0 +1,160 @@
+/* child.c - see child.h. */
+#include "child.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static FILE *out;
+static int in = -1;
+
+static int inherited(const char *name) {
+    const char *text = getenv(name);
+    if (text && *text)
+        return atoi(text);
+    fprintf(stderr, "%s is not set: this program is run by gilbench\n", name);
+    exit(2);
+}
+
+void child_begin(void) {
+    out = fdopen(inherited("GILBENCH_OUT"), "w");
+    in = inherited("GILBENCH_IN");
+    if (!out) {
+        perror("GILBENCH_OUT");
+        exit(2);
+    }
+    fputs("hello 1\n", out);
+    fflush(out);
+}
+
+int child_fd(void) {
+    return in;
+}
+
+/* The CPU list in the kernel's form: 0-1,4 */
+static void format_affinity(char *text, size_t size) {
+    cpu_set_t set;
+    size_t used = 0;
+    text[0] = '\0';
+    if (sched_getaffinity(0, sizeof set, &set) < 0)
+        return;
+    for (int cpu = 0, last; cpu < CPU_SETSIZE && used < size; cpu = last + 1) {
+        last = cpu;
+        if (!CPU_ISSET(cpu, &set))
+            continue;
+        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &set))
+            last++;
+        used += (size_t)snprintf(text + used, size - used, last > cpu ? "%s%d-%d" : "%s%d",
+                                 used ? "," : "", cpu, last);
+    }
+}
+
+void child_attest(void) {
+    char affinity[1024];
+    format_affinity(affinity, sizeof affinity);
+    fprintf(out,
+            "attest gil=none runtime=c loop=none interp=0 affinity=%s build=none start_method=none "
+            "pid=%d\n",
+            affinity, (int)getpid());
+    fflush(out);
+}
+
+void child_ready(int port) {
+    if (port)
+        fprintf(out, "ready port=%d\n", port);
+    else
+        fputs("ready\n", out);
+    fflush(out);
+}
+
+/* A word is a line; the driver sends the next only after our answer, so reading byte by byte loses
+ * nothing. */
+enum child_word child_wait(void) {
+    char line[16];
+    size_t used = 0;
+    while (used < sizeof line - 1) {
+        ssize_t n = read(in, line + used, 1);
+        if (n == 0)
+            exit(0);
+        if (n < 0 && errno != EINTR)
+            child_fail("reading from the driver: %s", strerror(errno));
+        if (n > 0 && line[used++] == '\n')
+            break;
+    }
+    line[used] = '\0';
+    if (!strcmp(line, "go\n"))
+        return CHILD_GO;
+    if (!strcmp(line, "stop\n"))
+        return CHILD_STOP;
+    child_fail("unknown word from the driver");
+}
+
+void child_sample(int64_t ns, const struct tally *tally) {
+    fprintf(out,
+            "sample ns=%" PRId64 " ops=%" PRId64 " hit=%" PRId64 " miss=%" PRId64 " error=%" PRId64
+            " digest=%016" PRIx64 "\n",
+            ns, tally->ops, tally->hit, tally->miss, tally->error, tally->digest);
+}
+
+void child_latency(const struct hist *hist) {
+    const char *comma = "";
+    fputs("latency unit=ns sub=5 buckets=", out);
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        if (hist->count[i]) {
+            fprintf(out, "%s%u:%" PRIu64, comma, i, hist->count[i]);
+            comma = ",";
+        }
+    }
+    fputs("\n", out);
+    fflush(out);
+}
+
+void child_end(void) {
+    child_attest();
+    fputs("bye\n", out);
+    fflush(out);
+}
+
+void child_fail(const char *fmt, ...) {
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    fprintf(stderr, "%s\n", text);
+    if (out) {
+        fprintf(out, "fail %s\n", text);
+        fflush(out);
+    }
+    _exit(1);
+}
+
+struct child_args child_args(int argc, char **argv, const char *const *extra) {
+    struct child_args parsed = {.args = {argv + 3, argc - 3}};
+    const char *unknown;
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s WORKLOAD MODEL key=value...\n", argv[0]);
+        exit(2);
+    }
+    parsed.model = argv[2];
+    if (!(parsed.workload = workload_find(argv[1]))) {
+        fprintf(stderr, "unknown workload '%s'\n", argv[1]);
+        exit(2);
+    }
+    if ((unknown = args_unknown(&parsed.args, parsed.workload, extra))) {
+        fprintf(stderr, "unknown parameter '%s' of %s\n", unknown, argv[1]);
+        exit(2);
+    }
+    return parsed;
+}
+
+int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}

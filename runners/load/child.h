@@ -1,0 +1,40 @@
+/* child.h - the wire, as seen by a child in C (runners/README.md). Used by the load generator, the
+ * store and the adapters in C. What cannot go on ends the program: a child that lost its driver has
+ * nothing left to do. */
+#ifndef GILBENCH_CHILD_H
+#define GILBENCH_CHILD_H
+
+#include "../../workloads/workload.h"
+#include "../stats/hist.h"
+
+enum child_word { CHILD_GO, CHILD_STOP };
+
+/* Opens the wire and says hello. Exits 2 when it is not run by gilbench. */
+void child_begin(void);
+/* The descriptor on which go and stop arrive, for servers that poll. */
+int child_fd(void);
+/* What is in force: affinity of this process; gil none, runtime c. */
+void child_attest(void);
+/* port 0: none. */
+void child_ready(int port);
+/* Waits for the next word; exits 0 at the end of the file. */
+enum child_word child_wait(void);
+void child_sample(int64_t ns, const struct tally *tally);
+void child_latency(const struct hist *hist);
+/* The second attest, and bye. */
+void child_end(void);
+/* Says what went wrong and exits 1. */
+void child_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* The command line of a child: WORKLOAD MODEL key=value... Exits 2 with a message when something is
+ * not known. */
+struct child_args {
+    const struct workload *workload;
+    const char *model;
+    struct args args;
+};
+struct child_args child_args(int argc, char **argv, const char *const *extra);
+
+int64_t now_ns(void);
+
+#endif

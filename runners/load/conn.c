@@ -1,0 +1,83 @@
+/* conn.c - see conn.h. */
+#include "conn.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void conn_open(struct conn *conn, const char *host, int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    *conn = (struct conn){.frame = malloc(OP_RESULT_MAX), .echo = malloc(OP_RESULT_MAX)};
+    if (!conn->frame || !conn->echo)
+        child_fail("out of memory for connections");
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+        child_fail("'%s' is not an IPv4 address", host);
+    conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (conn->fd < 0 || connect(conn->fd, (struct sockaddr *)&address, sizeof address) < 0)
+        child_fail("connecting to %s:%d: %s", host, port, strerror(errno));
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+}
+
+/* The frame is made before the clock of its op starts. */
+bool conn_start(struct conn *conn, struct load *load) {
+    if (load->begun == load->ops)
+        return false;
+    conn->id = (uint64_t)load->begun++;
+    load->workload->op(load->state, conn->id, conn->frame, &conn->size);
+    conn->sent = conn->received = 0;
+    conn->start_ns = now_ns();
+    return true;
+}
+
+static bool transferred(ssize_t n, size_t *done, const char *what) {
+    if (n > 0) {
+        *done += (size_t)n;
+        return true;
+    }
+    if (n == 0)
+        child_fail("the server closed a connection in mid-%s", what);
+    if (errno != EAGAIN && errno != EINTR)
+        child_fail("%s: %s", what, strerror(errno));
+    return false;
+}
+
+static void send_frame(struct conn *conn) {
+    while (conn->sent < conn->size &&
+           transferred(send(conn->fd, conn->frame + conn->sent, conn->size - conn->sent,
+                            MSG_NOSIGNAL | MSG_DONTWAIT),
+                       &conn->sent, "send"))
+        ;
+}
+
+static bool receive_frame(struct conn *conn) {
+    while (conn->received < conn->size &&
+           transferred(recv(conn->fd, conn->echo + conn->received, conn->size - conn->received,
+                            MSG_DONTWAIT),
+                       &conn->received, "receive"))
+        ;
+    return conn->received == conn->size;
+}
+
+static void finish(struct conn *conn, struct load *load) {
+    hist_add(&load->latency, (uint64_t)(now_ns() - conn->start_ns));
+    if (memcmp(conn->frame, conn->echo, conn->size) != 0)
+        child_fail("op %llu came back with other bytes than were sent",
+                   (unsigned long long)conn->id);
+    tally_add(&load->tally, conn->id, OP_HIT, conn->echo, conn->size);
+}
+
+void conn_ready(struct conn *conn, struct load *load) {
+    if (conn->size == 0)
+        return;
+    send_frame(conn);
+    while (receive_frame(conn)) {
+        finish(conn, load);
+        conn->size = 0;
+        if (!conn_start(conn, load))
+            return;
+        send_frame(conn);
+    }
+}

@@ -1,0 +1,34 @@
+/* conn.h - one connection of the load generator: sends a frame, waits until all of it has come
+ * back, verifies every byte, and begins the next. */
+#ifndef GILBENCH_CONN_H
+#define GILBENCH_CONN_H
+
+#include "child.h"
+#include <stdbool.h>
+
+struct load {
+    const struct workload *workload;
+    void *state;
+    int64_t ops,
+        begun; /* of this sample: how many there are to do, and how many have been started */
+    struct tally tally; /* of those that are done */
+    struct hist latency;
+};
+
+struct conn {
+    int fd;
+    uint64_t id; /* of the op in flight */
+    int64_t start_ns;
+    size_t size, sent, received; /* of its frame */
+    unsigned char *frame, *echo; /* OP_RESULT_MAX bytes each, owned */
+};
+
+/* A non-blocking connection to host:port. Fails by child_fail. */
+void conn_open(struct conn *conn, const char *host, int port);
+/* Starts the next op of the load, if one is left. False: there is none. */
+bool conn_start(struct conn *conn, struct load *load);
+/* The socket may be ready: sends and receives what it can, starts next ops. Fails by child_fail
+ * when the server closes, fails or sends other bytes than it got. */
+void conn_ready(struct conn *conn, struct load *load);
+
+#endif

@@ -1,0 +1,33 @@
+"""SHA-256 of (op id, buffer), chained: native code that gives the GIL away. As in cpu_sha256.c."""
+
+import hashlib
+
+KIND = "cpu"
+PARAMS = {"bytes": 1 << 20, "links": 1}
+
+
+def lcg(x):
+    return (1103515245 * x + 12345) & 0x7FFFFFFF
+
+
+def fill(size, seed):
+    x = seed & 0x7FFFFFFF
+    buffer = bytearray(size)
+    for i in range(size):
+        x = lcg(x)
+        buffer[i] = (x >> 16) & 0xFF
+    return bytes(buffer)
+
+
+class Workload:
+    def __init__(self, params):
+        self.buffer = fill(params["bytes"], params["seed"])
+        self.links = params["links"]
+
+    def op(self, op):
+        digest = op.to_bytes(8, "little")
+        for _ in range(self.links):
+            hash = hashlib.sha256(digest)
+            hash.update(self.buffer)
+            digest = hash.digest()
+        return digest
