@@ -1,0 +1,177 @@
+/* meter.c - see meter.h. */
+#include "meter.h"
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TICKS_THAT_SUFFICE = 20 };
+
+/* ---- The tree ------------------------------------------------------------------------------------------------------------ */
+
+struct tree {
+    pid_t pids[METER_PIDS_MAX];
+    int count;
+};
+
+static void add_children(struct tree *tree, pid_t pid);
+
+static void add_children_of_thread(struct tree *tree, pid_t pid, const char *thread) {
+    char path[300];
+    FILE *file;
+    int child;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, thread);
+    if (!(file = fopen(path, "r")))
+        return;
+    while (fscanf(file, "%d", &child) == 1 && tree->count < METER_PIDS_MAX) {
+        tree->pids[tree->count++] = child;
+        add_children(tree, child);
+    }
+    fclose(file);
+}
+
+static void each_thread(pid_t pid, void (*visit)(void *, pid_t, const char *), void *arg) {
+    char path[64];
+    struct dirent *entry;
+    DIR *dir;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    if (!(dir = opendir(path)))
+        return;
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            visit(arg, pid, entry->d_name);
+    closedir(dir);
+}
+
+static void visit_children(void *tree, pid_t pid, const char *thread) {
+    add_children_of_thread(tree, pid, thread);
+}
+
+static void add_children(struct tree *tree, pid_t pid) {
+    each_thread(pid, visit_children, tree);
+}
+
+static void read_tree(struct tree *tree, pid_t root) {
+    tree->pids[0] = root;
+    tree->count = 1;
+    add_children(tree, root);
+}
+
+/* ---- One process ---------------------------------------------------------------------------------------------------------- */
+
+static int64_t cpu_time(pid_t pid) {
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t) < 0)
+        return -1;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Fields 14 and 15 of /proc/PID/stat, counted behind the name, which may contain anything. */
+static void read_ticks(pid_t pid, int64_t *user, int64_t *sys) {
+    char path[64], text[1024], *name_end;
+    size_t size;
+    FILE *file;
+    *user = *sys = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (!(file = fopen(path, "r")))
+        return;
+    size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    if ((name_end = strrchr(text, ')')))
+        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNd64 " %" SCNd64, user, sys);
+}
+
+struct switches {
+    int64_t voluntary, involuntary;
+};
+
+static void add_switches(void *arg, pid_t pid, const char *thread) {
+    struct switches *total = arg;
+    char path[300], line[128];
+    int64_t value;
+    FILE *file;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, thread);
+    if (!(file = fopen(path, "r")))
+        return;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "voluntary_ctxt_switches: %" SCNd64, &value) == 1)
+            total->voluntary += value;
+        else if (sscanf(line, "nonvoluntary_ctxt_switches: %" SCNd64, &value) == 1)
+            total->involuntary += value;
+    }
+    fclose(file);
+}
+
+void meter_read(struct reading *reading, pid_t root) {
+    struct tree tree;
+    read_tree(&tree, root);
+    reading->count = 0;
+    for (int i = 0; i < tree.count; i++) {
+        struct switches switches = {0};
+        int64_t cpu = cpu_time(tree.pids[i]), user, sys;
+        if (cpu < 0)
+            continue;
+        read_ticks(tree.pids[i], &user, &sys);
+        each_thread(tree.pids[i], add_switches, &switches);
+        reading->of[reading->count].pid = tree.pids[i];
+        reading->of[reading->count].cpu_ns = cpu;
+        reading->of[reading->count].user_ticks = user;
+        reading->of[reading->count].sys_ticks = sys;
+        reading->of[reading->count].nvcsw = switches.voluntary;
+        reading->of[reading->count].nivcsw = switches.involuntary;
+        reading->count++;
+    }
+}
+
+static int index_of(const struct reading *reading, pid_t pid) {
+    for (int i = 0; i < reading->count; i++)
+        if (reading->of[i].pid == pid)
+            return i;
+    return -1;
+}
+
+struct usage meter_between(const struct reading *before, const struct reading *after) {
+    struct usage used = {0};
+    int64_t user = 0, sys = 0, life_user = 0, life_sys = 0;
+    double share;
+    for (int i = 0; i < after->count; i++) {
+        int was = index_of(before, after->of[i].pid);
+        used.cpu_ns += after->of[i].cpu_ns - (was < 0 ? 0 : before->of[was].cpu_ns);
+        used.nvcsw += after->of[i].nvcsw - (was < 0 ? 0 : before->of[was].nvcsw);
+        used.nivcsw += after->of[i].nivcsw - (was < 0 ? 0 : before->of[was].nivcsw);
+        user += after->of[i].user_ticks - (was < 0 ? 0 : before->of[was].user_ticks);
+        sys += after->of[i].sys_ticks - (was < 0 ? 0 : before->of[was].sys_ticks);
+        life_user += after->of[i].user_ticks;
+        life_sys += after->of[i].sys_ticks;
+    }
+    if (user + sys < TICKS_THAT_SUFFICE) {
+        user = life_user;
+        sys = life_sys;
+    }
+    share = user + sys > 0 ? (double)user / (double)(user + sys) : 1;
+    used.user_ns = (int64_t)(share * (double)used.cpu_ns);
+    used.sys_ns = used.cpu_ns - used.user_ns;
+    return used;
+}
+
+int64_t meter_pss(pid_t root) {
+    struct tree tree;
+    int64_t total = 0, kib;
+    char path[64], line[128];
+    read_tree(&tree, root);
+    for (int i = 0; i < tree.count; i++) {
+        FILE *file;
+        snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)tree.pids[i]);
+        if (!(file = fopen(path, "r")))
+            continue;
+        while (fgets(line, sizeof line, file))
+            if (sscanf(line, "Pss: %" SCNd64 " kB", &kib) == 1)
+                total += kib * 1024;
+        fclose(file);
+    }
+    return total;
+}

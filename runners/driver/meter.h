@@ -1,0 +1,28 @@
+/* meter.h - the counters of a process tree, read from outside while it waits. */
+#ifndef GILBENCH_METER_H
+#define GILBENCH_METER_H
+
+#include "gilbench.h"
+#include <sys/types.h>
+
+enum { METER_PIDS_MAX = 512 };
+
+/* Totals since the start of each process of a tree. */
+struct reading {
+    struct {
+        pid_t pid;
+        int64_t cpu_ns, user_ticks, sys_ticks, nvcsw, nivcsw;
+    } of[METER_PIDS_MAX];
+    int count;
+};
+
+/* Reads the tree below root, root included. Processes that end meanwhile are left out. */
+void meter_read(struct reading *reading, pid_t root);
+/* What the tree used between two readings: of each process in `after`, the difference to `before` (0 if it was not there). CPU time is
+ * exact; its division into user and system follows the kernel's ticks, over the whole life of the processes where the
+ * span is too short for ticks. */
+struct usage meter_between(const struct reading *before, const struct reading *after);
+/* Proportional set size of the tree, bytes; 0 where smaps_rollup cannot be read. */
+int64_t meter_pss(pid_t root);
+
+#endif

@@ -1,0 +1,244 @@
+/* registry.c - see registry.h. */
+#include "registry.h"
+#include "spawn.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const kind_names[] = {"cpu", "client", "server"};
+
+#define COPY(to, from) snprintf(to, sizeof(to), "%s", from)
+
+/* ---- Places ------------------------------------------------------------------------------------------------------------ */
+
+static int find_places(struct registry *reg, struct err *err) {
+    char self[PATH_MAX];
+    const char *home = getenv("GILBENCH_HOME");
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size < 0)
+        return err_set(err, GB_RUNTIME, "cannot read /proc/self/exe; is /proc mounted?");
+    self[size] = '\0';
+    *strrchr(self, '/') = '\0';
+    COPY(reg->build, self);
+    for (int up = 0; up < 2; up++)
+        *strrchr(self, '/') = '\0';
+    COPY(reg->home, home && *home ? home : self);
+    return 0;
+}
+
+int command_words(const struct registry *reg, const char *command, char *text, size_t room, char **words, int most) {
+    const struct {
+        const char *mark, *value;
+    } marks[] = {{"{python}", reg->python}, {"{home}", reg->home}, {"{build}", reg->build}};
+    size_t used = 0;
+    int count = 0;
+    for (const char *c = command; *c && used + 1 < room;) {
+        const char *value = NULL;
+        for (int m = 0; m < 3 && !value; m++) {
+            if (!strncmp(c, marks[m].mark, strlen(marks[m].mark))) {
+                value = marks[m].value;
+                c += strlen(marks[m].mark);
+            }
+        }
+        if (value)
+            used += (size_t)snprintf(text + used, room - used, "%s", value);
+        else
+            text[used++] = *c++;
+    }
+    text[used < room ? used : room - 1] = '\0';
+    for (char *word = strtok(text, " "); word && count + 1 < most; word = strtok(NULL, " "))
+        words[count++] = word;
+    words[count] = NULL;
+    return count;
+}
+
+/* ---- The interpreter --------------------------------------------------------------------------------------------------- */
+
+static const char probe[] =
+    "import platform, sysconfig, sys, importlib.util as u\n"
+    "print('cpython-' + platform.python_version(), int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))\n"
+    "for name in sys.argv[1:]:\n"
+    "    try:\n        __import__(name); print(name, 'yes')\n"
+    "    except Exception as e: print(name, ' '.join(f'{type(e).__name__}: {e}'.split()))\n";
+
+/* One run of the interpreter answers for all models: its version, and which of their modules import. */
+static int probe_python(struct registry *reg, struct err *err) {
+    char *argv[GB_MODELS_MAX + 4] = {reg->python, "-c", (char *)probe}, answer[8192], *line, *rest;
+    int argc = 3, gil_disabled = 0;
+    for (int i = 0; i < reg->nmodels; i++)
+        if (*reg->models[i].needs)
+            argv[argc++] = reg->models[i].needs;
+    if (run_capture(reg, argv, answer, sizeof answer, err) < 0)
+        return -1;
+    rest = answer;
+    line = strsep(&rest, "\n");
+    if (!line || sscanf(line, "%63s %d", reg->python_version, &gil_disabled) != 2)
+        return err_set(err, GB_USAGE, "'%s' does not behave like a Python 3 interpreter", reg->python);
+    reg->free_threaded = gil_disabled;
+    while ((line = strsep(&rest, "\n"))) {
+        char *name = strsep(&line, " ");
+        for (int i = 0; line && i < reg->nmodels; i++)
+            if (!strcmp(reg->models[i].needs, name) && strcmp(line, "yes"))
+                snprintf(reg->models[i].not_run, sizeof reg->models[i].not_run, "%.100s does not import under %.60s: %.80s", name,
+                         reg->python_version, line);
+    }
+    return 0;
+}
+
+static bool on_path(const char *program) {
+    char path[PATH_MAX];
+    const char *list = getenv("PATH");
+    while (list && *list) {
+        const char *end = strchrnul(list, ':');
+        snprintf(path, sizeof path, "%.*s/%s", (int)(end - list), list, program);
+        if (access(path, X_OK) == 0)
+            return true;
+        list = *end ? end + 1 : end;
+    }
+    return false;
+}
+
+/* ---- The registers ------------------------------------------------------------------------------------------------------ */
+
+static void read_model(struct model *model, const struct ini_section *s) {
+    COPY(model->name, s->name);
+    COPY(model->command, ini_text(s, "command", ""));
+    COPY(model->language, ini_text(s, "language", ""));
+    COPY(model->kinds, ini_text(s, "kinds", ""));
+    COPY(model->variants, ini_text(s, "variants", ""));
+    COPY(model->needs, ini_text(s, "needs", ""));
+    COPY(model->about, ini_text(s, "about", ""));
+    COPY(model->loop, ini_text(s, "loop", "none"));
+    model->hidden = ini_find(s, "hidden");
+}
+
+static void read_store(struct store_model *store, const struct ini_section *s) {
+    const char *program = ini_text(s, "needs_program", NULL);
+    COPY(store->name, s->name);
+    COPY(store->command, ini_text(s, "command", ""));
+    COPY(store->about, ini_text(s, "about", ""));
+    if (program && !on_path(program))
+        snprintf(store->not_run, sizeof store->not_run, "%.100s is not on PATH", program);
+}
+
+static int read_registers(struct registry *reg, struct err *err) {
+    char path[PATH_MAX];
+    struct ini ini;
+    snprintf(path, sizeof path, "%s/runners/adapters/models.ini", reg->home);
+    if (ini_read(&ini, path, err) < 0)
+        return -1;
+    for (int i = 0; i < ini.nsections && reg->nmodels < GB_MODELS_MAX; i++)
+        read_model(&reg->models[reg->nmodels++], &ini.sections[i]);
+    ini_free(&ini);
+    snprintf(path, sizeof path, "%s/runners/adapters/stores.ini", reg->home);
+    if (ini_read(&ini, path, err) < 0)
+        return -1;
+    for (int i = 0; i < ini.nsections && reg->nstores < 8; i++)
+        read_store(&reg->stores[reg->nstores++], &ini.sections[i]);
+    ini_free(&ini);
+    return 0;
+}
+
+static int ask_reference(const struct registry *reg, char **words, char *answer, size_t room, struct err *err) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/reference", reg->build);
+    words[0] = path;
+    return run_capture(reg, words, answer, room, err);
+}
+
+static int read_keys(const struct registry *reg, struct workload_info *workload, struct err *err) {
+    char *words[] = {NULL, "params", workload->name, NULL}, answer[8192], *rest = answer, *line;
+    if (ask_reference(reg, words, answer, sizeof answer, err) < 0)
+        return -1;
+    while ((line = strsep(&rest, "\n"))) {
+        size_t used = strlen(workload->keys);
+        char *key = strsep(&line, " ");
+        snprintf(workload->keys + used, sizeof workload->keys - used, "%s%s", used ? " " : "", key);
+    }
+    return 0;
+}
+
+static int read_workloads(struct registry *reg, struct err *err) {
+    char *words[] = {NULL, "list", NULL}, answer[8192], *rest = answer, *line;
+    if (ask_reference(reg, words, answer, sizeof answer, err) < 0)
+        return -1;
+    while ((line = strsep(&rest, "\n")) && reg->nworkloads < GB_WORKLOADS_MAX) {
+        struct workload_info *w = &reg->workloads[reg->nworkloads];
+        char *name = strsep(&line, " "), *kind = strsep(&line, " ");
+        if (!kind || !line)
+            continue;
+        COPY(w->name, name);
+        COPY(w->about, line);
+        w->kind = !strcmp(kind, "cpu") ? GB_CPU : !strcmp(kind, "client") ? GB_CLIENT : GB_SERVER;
+        reg->nworkloads++;
+        if (read_keys(reg, w, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int registry_open(struct registry *reg, const char *python, struct err *err) {
+    memset(reg, 0, sizeof *reg);
+    COPY(reg->python, python);
+    if (find_places(reg, err) < 0 || read_registers(reg, err) < 0 || read_workloads(reg, err) < 0)
+        return -1;
+    return probe_python(reg, err);
+}
+
+const struct model *registry_model(const struct registry *reg, const char *name) {
+    for (int i = 0; i < reg->nmodels; i++)
+        if (!strcmp(reg->models[i].name, name))
+            return &reg->models[i];
+    return NULL;
+}
+
+const struct workload_info *registry_workload(const struct registry *reg, const char *name) {
+    for (int i = 0; i < reg->nworkloads; i++)
+        if (!strcmp(reg->workloads[i].name, name))
+            return &reg->workloads[i];
+    return NULL;
+}
+
+const struct store_model *registry_store(const struct registry *reg, const char *name) {
+    for (int i = 0; i < reg->nstores; i++)
+        if (!strcmp(reg->stores[i].name, name))
+            return &reg->stores[i];
+    return NULL;
+}
+
+static void add_name(char *text, size_t room, const char *name) {
+    size_t used = strlen(text);
+    snprintf(text + used, room - used, "%s%s", used ? " " : "", name);
+}
+
+void registry_names(const struct registry *reg, const char *what, char *text, size_t room) {
+    text[0] = '\0';
+    for (int i = 0; !strcmp(what, "models") && i < reg->nmodels; i++)
+        if (!reg->models[i].hidden)
+            add_name(text, room, reg->models[i].name);
+    for (int i = 0; !strcmp(what, "workloads") && i < reg->nworkloads; i++)
+        add_name(text, room, reg->workloads[i].name);
+    for (int i = 0; !strcmp(what, "stores") && i < reg->nstores; i++)
+        add_name(text, room, reg->stores[i].name);
+}
+
+int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect, struct err *err) {
+    char texts[GB_PARAMS_MAX][2 * GB_NAME_MAX], *words[GB_PARAMS_MAX + 4] = {NULL, "digest", (char *)cell->workload}, answer[256];
+    for (int i = 0; i < cell->nparams; i++) {
+        snprintf(texts[i], sizeof texts[i], "%s=%s", cell->params[i].key, cell->params[i].value);
+        words[3 + i] = texts[i];
+    }
+    if (ask_reference(reg, words, answer, sizeof answer, err) < 0)
+        return -1;
+    if (sscanf(answer, "digest=%" SCNx64 " hit=%" SCNd64 " miss=%" SCNd64 " error=%" SCNd64, &expect->digest, &expect->hit,
+               &expect->miss, &expect->error) != 4)
+        return err_set(err, GB_RUNTIME, "the reference answered '%s' for %s", answer, cell->id);
+    return 0;
+}
+
+const char *kind_name(enum gb_kind kind) {
+    return kind_names[kind];
+}

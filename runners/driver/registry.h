@@ -1,0 +1,63 @@
+/* registry.h - what can be run: models and stores (from their registers), workloads (asked of the reference program), and
+ * whether each can run here, under this interpreter. */
+#ifndef GILBENCH_REGISTRY_H
+#define GILBENCH_REGISTRY_H
+
+#include "ini.h"
+
+enum { GB_MODELS_MAX = 64, GB_WORKLOADS_MAX = 64, GB_ARGS_MAX = 64 };
+
+struct model {
+    char name[GB_NAME_MAX], command[512], language[16], kinds[64], variants[256], needs[GB_NAME_MAX], about[200];
+    char loop[128]; /* the loop class that must be attested */
+    bool hidden;
+    char not_run[256]; /* "" or why it cannot run here */
+};
+
+struct store_model {
+    char name[GB_NAME_MAX], command[512], about[200];
+    char not_run[256];
+};
+
+struct workload_info {
+    char name[GB_NAME_MAX], about[200];
+    enum gb_kind kind;
+    char keys[512]; /* words: parameters that it understands, the common ones included */
+};
+
+struct registry {
+    char home[400], build[400], python[400];
+    char python_version[64]; /* "cpython-3.11.2", as adapters attest it */
+    bool free_threaded;      /* a build on which the GIL can be off */
+    struct model models[GB_MODELS_MAX];
+    int nmodels;
+    struct store_model stores[8];
+    int nstores;
+    struct workload_info workloads[GB_WORKLOADS_MAX];
+    int nworkloads;
+};
+
+/* Finds home and build folders from this executable (or GILBENCH_HOME), reads the registers, probes the interpreter. About 80 ms. */
+int registry_open(struct registry *reg, const char *python, struct err *err);
+
+const struct model *registry_model(const struct registry *reg, const char *name);
+const struct workload_info *registry_workload(const struct registry *reg, const char *name);
+const struct store_model *registry_store(const struct registry *reg, const char *name);
+/* The names, separated by blanks, for messages. */
+void registry_names(const struct registry *reg, const char *what, char *text, size_t room);
+
+/* What the reference says that a sample of this cell must give. Asked once for equal cells. */
+struct expectation {
+    uint64_t digest;
+    int64_t hit, miss, error;
+};
+int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect, struct err *err);
+
+/* "cpu", "client" or "server". */
+const char *kind_name(enum gb_kind kind);
+
+/* Splits a register's command into words, with {python}, {home} and {build} replaced; words point into `text`. NULL-ended; returns
+ * their number. */
+int command_words(const struct registry *reg, const char *command, char *text, size_t room, char **words, int most);
+
+#endif
