@@ -64,7 +64,8 @@ bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* ---- Parsing: one line at a time --------------------------------------------------------------------------------------- */
+/* ---- Parsing: one line at a time
+ * --------------------------------------------------------------------------------------- */
 
 static bool is_name(const char *from, const char *to) {
     for (const char *c = from; c < to; c++)
@@ -95,23 +96,26 @@ static int column_of(const struct line *line, const char *at) {
 }
 
 static int parse_section(struct ini *ini, const struct line *line, struct err *err) {
-    const char *name = skip_blanks(line->from + 1, line->to), *end = memchr(name, ']', (size_t)(line->to - name));
+    const char *name = skip_blanks(line->from + 1, line->to),
+               *end = memchr(name, ']', (size_t)(line->to - name));
     const char *colon, *name_end;
     struct ini_section *section;
     if (!end || end + 1 != line->to)
-        return err_at(err, ini, line->number, column_of(line, line->to), "']' expected at the end of a section's name");
+        return err_at(err, ini, line->number, column_of(line, line->to),
+                      "']' expected at the end of a section's name");
     colon = memchr(name, ':', (size_t)(end - name));
     name_end = trim_end(name, colon ? colon : end);
     if (!is_name(name, name_end))
-        return err_at(err, ini, line->number, column_of(line, name), "a section's name of letters, digits and _-. expected");
+        return err_at(err, ini, line->number, column_of(line, name),
+                      "a section's name of letters, digits and _-. expected");
     if (ini->nsections == INI_SECTIONS_MAX)
         return err_at(err, ini, line->number, 1, "more than %d sections", INI_SECTIONS_MAX);
     section = &ini->sections[ini->nsections++];
     *section = (struct ini_section){.line = line->number, .column = column_of(line, name)};
     snprintf(section->name, sizeof section->name, "%.*s", (int)(name_end - name), name);
     if (colon)
-        snprintf(section->label, sizeof section->label, "%.*s", (int)(end - skip_blanks(colon + 1, end)),
-                 skip_blanks(colon + 1, end));
+        snprintf(section->label, sizeof section->label, "%.*s",
+                 (int)(end - skip_blanks(colon + 1, end)), skip_blanks(colon + 1, end));
     return 0;
 }
 
@@ -128,16 +132,19 @@ static int parse_key(struct ini *ini, const struct line *line, struct err *err) 
     end = trim_end(line->from, equals);
     value = skip_blanks(equals + 1, line->to);
     if (!is_name(line->from, end))
-        return err_at(err, ini, line->number, at, "a key of letters, digits and _-. expected before '='");
+        return err_at(err, ini, line->number, at,
+                      "a key of letters, digits and _-. expected before '='");
     if (value == line->to)
-        return err_at(err, ini, line->number, column_of(line, equals) + 1, "a value expected after '='");
+        return err_at(err, ini, line->number, column_of(line, equals) + 1,
+                      "a value expected after '='");
     snprintf(name, sizeof name, "%.*s", (int)(end - line->from), line->from);
     if (ini_find(section, name))
         return err_at(err, ini, line->number, at, "'%s' stands in this section already", name);
     if (section->nkeys == INI_KEYS_MAX)
         return err_at(err, ini, line->number, at, "more than %d keys in a section", INI_KEYS_MAX);
     key = &section->keys[section->nkeys++];
-    *key = (struct ini_key){.line = line->number, .column = column_of(line, value), .key_column = at};
+    *key =
+        (struct ini_key){.line = line->number, .column = column_of(line, value), .key_column = at};
     snprintf(key->key, sizeof key->key, "%s", name);
     snprintf(key->value, sizeof key->value, "%.*s", (int)(line->to - value), value);
     return 0;
@@ -146,7 +153,8 @@ static int parse_key(struct ini *ini, const struct line *line, struct err *err) 
 static int parse_line(struct ini *ini, struct line *line, struct err *err) {
     const char *comment = memchr(line->start, '#', (size_t)(line->to - line->start));
     if (line->to - line->start >= INI_LINE_MAX)
-        return err_at(err, ini, line->number, INI_LINE_MAX, "a line of more than %d bytes", INI_LINE_MAX);
+        return err_at(err, ini, line->number, INI_LINE_MAX, "a line of more than %d bytes",
+                      INI_LINE_MAX);
     line->to = trim_end(line->start, comment ? comment : line->to);
     line->from = skip_blanks(line->start, line->to);
     if (line->from == line->to)

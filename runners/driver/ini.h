@@ -41,7 +41,8 @@ const struct ini_key *ini_find(const struct ini_section *section, const char *ke
 /* The value, or `standard` when the key is not there. */
 const char *ini_text(const struct ini_section *section, const char *key, const char *standard);
 
-/* Copies the next word of *text to word and moves *text behind it; false at the end. *column counts along from the value's. */
+/* Copies the next word of *text to word and moves *text behind it; false at the end. *column counts
+ * along from the value's. */
 bool next_word(const char **text, char *word, size_t room, int *column);
 /* Whether `word` is one of the words of `list`. */
 bool has_word(const char *list, const char *word);

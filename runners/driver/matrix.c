@@ -12,10 +12,12 @@ struct settings {
 
 static const char *const setting_keys = "models samples warmup cores peer_cores timeout_s";
 
-/* ---- Numbers ------------------------------------------------------------------------------------------------------------- */
+/* ---- Numbers
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
-static int read_count(const struct ini *ini, const struct ini_section *section, const char *key, int least, int *value,
-                      struct err *err) {
+static int read_count(const struct ini *ini, const struct ini_section *section, const char *key,
+                      int least, int *value, struct err *err) {
     const struct ini_key *found = ini_find(section, key);
     char *end;
     long number;
@@ -23,45 +25,56 @@ static int read_count(const struct ini *ini, const struct ini_section *section, 
         return 0;
     number = strtol(found->value, &end, 10);
     if (*end || number < least || number > 1000000)
-        return err_at(err, ini, found->line, found->column, "%s: a whole number of %d or more expected, not '%s'", key, least,
+        return err_at(err, ini, found->line, found->column,
+                      "%s: a whole number of %d or more expected, not '%s'", key, least,
                       found->value);
     *value = (int)number;
     return 0;
 }
 
-static int read_seconds(const struct ini *ini, const struct ini_section *section, double *value, struct err *err) {
+static int read_seconds(const struct ini *ini, const struct ini_section *section, double *value,
+                        struct err *err) {
     const struct ini_key *found = ini_find(section, "timeout_s");
     char *end;
     if (!found)
         return 0;
     *value = strtod(found->value, &end);
     if (*end || !(*value > 0) || *value > 86400)
-        return err_at(err, ini, found->line, found->column, "timeout_s: seconds, more than 0, expected, not '%s'", found->value);
+        return err_at(err, ini, found->line, found->column,
+                      "timeout_s: seconds, more than 0, expected, not '%s'", found->value);
     return 0;
 }
 
-static int read_settings(const struct ini *ini, const struct ini_section *section, struct settings *s, struct err *err) {
-    if (read_count(ini, section, "samples", 1, &s->samples, err) < 0 || read_count(ini, section, "warmup", 0, &s->warmup, err) < 0 ||
+static int read_settings(const struct ini *ini, const struct ini_section *section,
+                         struct settings *s, struct err *err) {
+    if (read_count(ini, section, "samples", 1, &s->samples, err) < 0 ||
+        read_count(ini, section, "warmup", 0, &s->warmup, err) < 0 ||
         read_count(ini, section, "cores", 1, &s->cores, err) < 0 ||
         read_count(ini, section, "peer_cores", 0, &s->peer_cores, err) < 0)
         return -1;
     return read_seconds(ini, section, &s->timeout_s, err);
 }
 
-static int read_run_section(struct matrix *matrix, const struct ini *ini, const struct ini_section *section, struct settings *s,
+static int read_run_section(struct matrix *matrix, const struct ini *ini,
+                            const struct ini_section *section, struct settings *s,
                             struct err *err) {
     int seed = (int)matrix->seed;
     for (int i = 0; i < section->nkeys; i++)
         if (!has_word("reps samples warmup timeout_s seed", section->keys[i].key))
-            return err_at(err, ini, section->keys[i].line, section->keys[i].key_column,
-                          "unknown key '%s' in [run]; there are: reps samples warmup timeout_s seed", section->keys[i].key);
-    if (read_count(ini, section, "reps", 1, &matrix->reps, err) < 0 || read_count(ini, section, "seed", 0, &seed, err) < 0)
+            return err_at(
+                err, ini, section->keys[i].line, section->keys[i].key_column,
+                "unknown key '%s' in [run]; there are: reps samples warmup timeout_s seed",
+                section->keys[i].key);
+    if (read_count(ini, section, "reps", 1, &matrix->reps, err) < 0 ||
+        read_count(ini, section, "seed", 0, &seed, err) < 0)
         return -1;
     matrix->seed = (uint64_t)seed;
     return read_settings(ini, section, s, err);
 }
 
-/* ---- Cells --------------------------------------------------------------------------------------------------------------- */
+/* ---- Cells
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 const char *cell_param(const struct cell *cell, const char *key) {
     for (int i = 0; i < cell->nparams; i++)
@@ -80,17 +93,18 @@ static void name_cell(struct cell *cell) {
     cell_model(cell, model, sizeof model);
     used = (size_t)snprintf(cell->id, sizeof cell->id, "%s/%s/", cell->workload, model);
     for (int i = 0; i < cell->nparams && used < sizeof cell->id; i++)
-        used += (size_t)snprintf(cell->id + used, sizeof cell->id - used, "%s%s=%s", i ? "," : "", cell->params[i].key,
-                                 cell->params[i].value);
+        used += (size_t)snprintf(cell->id + used, sizeof cell->id - used, "%s%s=%s", i ? "," : "",
+                                 cell->params[i].key, cell->params[i].value);
 }
 
-static int add_cell(struct matrix *matrix, struct cell cell, const struct settings *s, const struct ini *ini,
-                    const struct ini_section *section, struct err *err) {
+static int add_cell(struct matrix *matrix, struct cell cell, const struct settings *s,
+                    const struct ini *ini, const struct ini_section *section, struct err *err) {
     const char *workers = cell_param(&cell, "workers");
     name_cell(&cell);
     for (int i = 0; i < matrix->ncells; i++)
         if (!strcmp(matrix->cells[i].id, cell.id))
-            return err_at(err, ini, section->line, section->column, "cell %s stands in this file already", cell.id);
+            return err_at(err, ini, section->line, section->column,
+                          "cell %s stands in this file already", cell.id);
     if (matrix->ncells == GB_CELLS_MAX)
         return err_at(err, ini, section->line, section->column, "more than %d cells", GB_CELLS_MAX);
     cell.samples = s->samples;
@@ -108,8 +122,9 @@ struct product {
     int nkeys;
 };
 
-static int expand(struct matrix *matrix, struct cell cell, const struct product *product, int at, const struct settings *s,
-                  const struct ini *ini, const struct ini_section *section, struct err *err) {
+static int expand(struct matrix *matrix, struct cell cell, const struct product *product, int at,
+                  const struct settings *s, const struct ini *ini,
+                  const struct ini_section *section, struct err *err) {
     const struct ini_key *key;
     const char *rest;
     char word[GB_NAME_MAX];
@@ -128,21 +143,24 @@ static int expand(struct matrix *matrix, struct cell cell, const struct product 
     return 0;
 }
 
-static int choose_model(struct cell *cell, const char *word, const struct registry *reg, const struct ini *ini,
-                        const struct ini_key *key, int column, struct err *err) {
+static int choose_model(struct cell *cell, const char *word, const struct registry *reg,
+                        const struct ini *ini, const struct ini_key *key, int column,
+                        struct err *err) {
     const char *colon = strchrnul(word, ':');
     char name[GB_NAME_MAX], names[1024];
     const struct model *model;
     snprintf(name, sizeof name, "%.*s", (int)(colon - word), word);
     if (!(model = registry_model(reg, name))) {
         registry_names(reg, "models", names, sizeof names);
-        return err_at(err, ini, key->line, column, "unknown model '%s'; there are: %s", name, names);
+        return err_at(err, ini, key->line, column, "unknown model '%s'; there are: %s", name,
+                      names);
     }
     if (!has_word(model->kinds, kind_name(cell->kind)))
-        return err_at(err, ini, key->line, column, "%s does not run %s workloads, only: %s", name, kind_name(cell->kind),
-                      model->kinds);
+        return err_at(err, ini, key->line, column, "%s does not run %s workloads, only: %s", name,
+                      kind_name(cell->kind), model->kinds);
     if (*model->variants && !has_word(model->variants, *colon ? colon + 1 : ""))
-        return err_at(err, ini, key->line, column, "%s needs one of its variants, as in %s:VARIANT: %s", name, name,
+        return err_at(err, ini, key->line, column,
+                      "%s needs one of its variants, as in %s:VARIANT: %s", name, name,
                       model->variants);
     if (!*model->variants && *colon)
         return err_at(err, ini, key->line, column, "%s has no variants", name);
@@ -152,25 +170,30 @@ static int choose_model(struct cell *cell, const char *word, const struct regist
     return 0;
 }
 
-static int collect_params(struct product *product, const struct workload_info *workload, const struct ini *ini,
-                          const struct ini_section *section, struct err *err) {
+static int collect_params(struct product *product, const struct workload_info *workload,
+                          const struct ini *ini, const struct ini_section *section,
+                          struct err *err) {
     for (int i = 0; i < section->nkeys; i++) {
         const struct ini_key *key = &section->keys[i];
         if (has_word(setting_keys, key->key))
             continue;
         if (!has_word(workload->keys, key->key))
-            return err_at(err, ini, key->line, key->key_column, "unknown key '%s' of %s; there are: %s %s", key->key,
-                          workload->name, workload->keys, setting_keys);
+            return err_at(err, ini, key->line, key->key_column,
+                          "unknown key '%s' of %s; there are: %s %s", key->key, workload->name,
+                          workload->keys, setting_keys);
         if (product->nkeys == GB_PARAMS_MAX)
-            return err_at(err, ini, key->line, key->key_column, "more than %d parameters", GB_PARAMS_MAX);
+            return err_at(err, ini, key->line, key->key_column, "more than %d parameters",
+                          GB_PARAMS_MAX);
         product->keys[product->nkeys++] = key;
     }
     if (!ini_find(section, "ops"))
-        return err_at(err, ini, section->line, section->column, "[%s] needs ops = how many ops a sample has", section->name);
+        return err_at(err, ini, section->line, section->column,
+                      "[%s] needs ops = how many ops a sample has", section->name);
     return 0;
 }
 
-static int add_section(struct matrix *matrix, const struct ini *ini, const struct ini_section *section, struct settings s,
+static int add_section(struct matrix *matrix, const struct ini *ini,
+                       const struct ini_section *section, struct settings s,
                        const struct registry *reg, struct err *err) {
     const struct workload_info *workload = registry_workload(reg, section->name);
     const struct ini_key *models = ini_find(section, "models");
@@ -180,11 +203,14 @@ static int add_section(struct matrix *matrix, const struct ini *ini, const struc
     int column;
     if (!workload) {
         registry_names(reg, "workloads", names, sizeof names);
-        return err_at(err, ini, section->line, section->column, "unknown workload '%s'; there are: %s", section->name, names);
+        return err_at(err, ini, section->line, section->column,
+                      "unknown workload '%s'; there are: %s", section->name, names);
     }
     if (!models)
-        return err_at(err, ini, section->line, section->column, "[%s] needs models = one or more models", section->name);
-    if (read_settings(ini, section, &s, err) < 0 || collect_params(&product, workload, ini, section, err) < 0)
+        return err_at(err, ini, section->line, section->column,
+                      "[%s] needs models = one or more models", section->name);
+    if (read_settings(ini, section, &s, err) < 0 ||
+        collect_params(&product, workload, ini, section, err) < 0)
         return -1;
     rest = models->value;
     column = models->column;
@@ -199,7 +225,8 @@ static int add_section(struct matrix *matrix, const struct ini *ini, const struc
     return 0;
 }
 
-static int add_sections(struct matrix *matrix, const struct ini *ini, const struct registry *reg, struct err *err) {
+static int add_sections(struct matrix *matrix, const struct ini *ini, const struct registry *reg,
+                        struct err *err) {
     struct settings s = {.samples = 1, .warmup = 1, .cores = -1, .peer_cores = -1, .timeout_s = 60};
     for (int i = 0; i < ini->nsections; i++) {
         const struct ini_section *section = &ini->sections[i];
@@ -211,10 +238,12 @@ static int add_sections(struct matrix *matrix, const struct ini *ini, const stru
     return 0;
 }
 
-int matrix_parse(struct matrix *matrix, const char *name, const char *text, const struct registry *reg, struct err *err) {
+int matrix_parse(struct matrix *matrix, const char *name, const char *text,
+                 const struct registry *reg, struct err *err) {
     struct ini ini;
     int failed;
-    *matrix = (struct matrix){.reps = 5, .seed = 42, .cells = calloc(GB_CELLS_MAX, sizeof *matrix->cells)};
+    *matrix = (struct matrix){
+        .reps = 5, .seed = 42, .cells = calloc(GB_CELLS_MAX, sizeof *matrix->cells)};
     if (!matrix->cells)
         return err_set(err, GB_RUNTIME, "out of memory");
     if (ini_parse(&ini, name, text, err) < 0) {

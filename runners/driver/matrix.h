@@ -1,4 +1,5 @@
-/* matrix.h - from a matrix file to cells, and from cells to a plan. Both are pure functions of what they are given. */
+/* matrix.h - from a matrix file to cells, and from cells to a plan. Both are pure functions of what
+ * they are given. */
 #ifndef GILBENCH_MATRIX_H
 #define GILBENCH_MATRIX_H
 
@@ -13,9 +14,11 @@ struct matrix {
     int ncells;
 };
 
-/* Every section's cross product, in the order of the file, the last key turning fastest. What is unknown or malformed is an error
- * with file, line and column; what cannot run here is a cell with `not_run` set. */
-int matrix_parse(struct matrix *matrix, const char *name, const char *text, const struct registry *reg, struct err *err);
+/* Every section's cross product, in the order of the file, the last key turning fastest. What is
+ * unknown or malformed is an error with file, line and column; what cannot run here is a cell with
+ * `not_run` set. */
+int matrix_parse(struct matrix *matrix, const char *name, const char *text,
+                 const struct registry *reg, struct err *err);
 void matrix_free(struct matrix *matrix);
 
 /* The value of a cell's parameter, or NULL. */
@@ -23,8 +26,8 @@ const char *cell_param(const struct cell *cell, const char *key);
 /* "promise:await" */
 void cell_model(const struct cell *cell, char *text, size_t room);
 
-/* reps blocks, each of them every runnable cell once in an order shuffled from (seed, block). Returns the number of trials; *plan is
- * owned by the caller. NULL and 0 for nothing to run. */
+/* reps blocks, each of them every runnable cell once in an order shuffled from (seed, block).
+ * Returns the number of trials; *plan is owned by the caller. NULL and 0 for nothing to run. */
 int plan_make(const struct cell *cells, int ncells, int reps, uint64_t seed, struct trial **plan);
 
 #endif

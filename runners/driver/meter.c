@@ -9,7 +9,9 @@
 
 enum { TICKS_THAT_SUFFICE = 20 };
 
-/* ---- The tree ------------------------------------------------------------------------------------------------------------ */
+/* ---- The tree
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct tree {
     pid_t pids[METER_PIDS_MAX];
@@ -59,7 +61,9 @@ static void read_tree(struct tree *tree, pid_t root) {
     add_children(tree, root);
 }
 
-/* ---- One process ---------------------------------------------------------------------------------------------------------- */
+/* ---- One process
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t cpu_time(pid_t pid) {
     clockid_t clock;
@@ -82,7 +86,8 @@ static void read_ticks(pid_t pid, int64_t *user, int64_t *sys) {
     fclose(file);
     text[size] = '\0';
     if ((name_end = strrchr(text, ')')))
-        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNd64 " %" SCNd64, user, sys);
+        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNd64 " %" SCNd64,
+               user, sys);
 }
 
 struct switches {

@@ -18,9 +18,9 @@ struct reading {
 
 /* Reads the tree below root, root included. Processes that end meanwhile are left out. */
 void meter_read(struct reading *reading, pid_t root);
-/* What the tree used between two readings: of each process in `after`, the difference to `before` (0 if it was not there). CPU time is
- * exact; its division into user and system follows the kernel's ticks, over the whole life of the processes where the
- * span is too short for ticks. */
+/* What the tree used between two readings: of each process in `after`, the difference to `before`
+ * (0 if it was not there). CPU time is exact; its division into user and system follows the
+ * kernel's ticks, over the whole life of the processes where the span is too short for ticks. */
 struct usage meter_between(const struct reading *before, const struct reading *after);
 /* Proportional set size of the tree, bytes; 0 where smaps_rollup cannot be read. */
 int64_t meter_pss(pid_t root);

@@ -12,8 +12,9 @@ static int collect_pus(struct machine *machine, unsigned nth) {
         hwloc_obj_t core = hwloc_get_obj_by_type(machine->topology, HWLOC_OBJ_CORE, (unsigned)i);
         unsigned seen = 0;
         int pu;
-        hwloc_bitmap_foreach_begin(pu, core->cpuset) if (hwloc_bitmap_isset(allowed, (unsigned)pu) && seen++ == nth &&
-                                                         machine->npus < 1024) {
+        hwloc_bitmap_foreach_begin(pu,
+                                   core->cpuset) if (hwloc_bitmap_isset(allowed, (unsigned)pu) &&
+                                                     seen++ == nth && machine->npus < 1024) {
             machine->pus[machine->npus++] = pu;
             found++;
         }
@@ -22,7 +23,8 @@ static int collect_pus(struct machine *machine, unsigned nth) {
     return found;
 }
 
-/* What a cgroup or taskset left to this process is allowed; the rest of the machine is not looked at. */
+/* What a cgroup or taskset left to this process is allowed; the rest of the machine is not looked
+ * at. */
 static void restrict_to_ours(hwloc_topology_t topology) {
     hwloc_cpuset_t ours = hwloc_bitmap_alloc();
     if (hwloc_get_cpubind(topology, ours, HWLOC_CPUBIND_PROCESS) == 0)
@@ -51,13 +53,15 @@ static int wrap(const struct machine *machine, int index) {
     return machine->pus[index % machine->npus];
 }
 
-static void take(const struct machine *machine, hwloc_cpuset_t set, char *list, size_t room, int from, int count) {
+static void take(const struct machine *machine, hwloc_cpuset_t set, char *list, size_t room,
+                 int from, int count) {
     for (int i = 0; i < count; i++)
         hwloc_bitmap_set(set, (unsigned)wrap(machine, from + i));
     hwloc_bitmap_list_snprintf(list, room, set);
 }
 
-int place_make(struct place *place, const struct machine *machine, int cores, int peer_cores, struct err *err) {
+int place_make(struct place *place, const struct machine *machine, int cores, int peer_cores,
+               struct err *err) {
     *place = (struct place){.subject = hwloc_bitmap_alloc(), .peer = hwloc_bitmap_alloc()};
     if (!place->subject || !place->peer)
         return err_set(err, GB_RUNTIME, "out of memory");
@@ -81,15 +85,17 @@ static int count(const struct machine *machine, hwloc_obj_type_t type) {
 }
 
 void machine_summary(const struct machine *machine, char *text, size_t room) {
-    snprintf(text, room, "%d core%s, %d PU%s, %d package%s", machine->ncores, machine->ncores == 1 ? "" : "s", machine->npus,
-             machine->npus == 1 ? "" : "s", count(machine, HWLOC_OBJ_PACKAGE), count(machine, HWLOC_OBJ_PACKAGE) == 1 ? "" : "s");
+    snprintf(text, room, "%d core%s, %d PU%s, %d package%s", machine->ncores,
+             machine->ncores == 1 ? "" : "s", machine->npus, machine->npus == 1 ? "" : "s",
+             count(machine, HWLOC_OBJ_PACKAGE), count(machine, HWLOC_OBJ_PACKAGE) == 1 ? "" : "s");
 }
 
 /* One line an object, indented by its depth in the tree of those that matter here. */
 static void print_object(const struct machine *machine, hwloc_obj_t obj, int depth) {
     char type[64], attributes[256];
-    bool shown = obj->type == HWLOC_OBJ_MACHINE || obj->type == HWLOC_OBJ_PACKAGE || obj->type == HWLOC_OBJ_CORE ||
-                 obj->type == HWLOC_OBJ_PU || hwloc_obj_type_is_dcache(obj->type);
+    bool shown = obj->type == HWLOC_OBJ_MACHINE || obj->type == HWLOC_OBJ_PACKAGE ||
+                 obj->type == HWLOC_OBJ_CORE || obj->type == HWLOC_OBJ_PU ||
+                 hwloc_obj_type_is_dcache(obj->type);
     if (shown) {
         hwloc_obj_type_snprintf(type, sizeof type, obj, 0);
         hwloc_obj_attr_snprintf(attributes, sizeof attributes, obj, " ", 0);
@@ -99,7 +105,8 @@ static void print_object(const struct machine *machine, hwloc_obj_t obj, int dep
         if (obj->type != HWLOC_OBJ_PU && *attributes)
             printf(" (%s)", attributes);
         if (obj->type == HWLOC_OBJ_PU &&
-            !hwloc_bitmap_isset(hwloc_topology_get_allowed_cpuset(machine->topology), obj->os_index))
+            !hwloc_bitmap_isset(hwloc_topology_get_allowed_cpuset(machine->topology),
+                                obj->os_index))
             printf(" not allowed");
         printf("\n");
     }

@@ -1,4 +1,5 @@
-/* pin.h - which cores a cell gets, by the machine's topology. hwloc knows; nobody else here includes it but topology. */
+/* pin.h - which cores a cell gets, by the machine's topology. hwloc knows; nobody else here
+ * includes it but topology. */
 #ifndef GILBENCH_PIN_H
 #define GILBENCH_PIN_H
 
@@ -7,7 +8,8 @@
 
 struct machine {
     hwloc_topology_t topology;
-    int pus[1024]; /* OS numbers of the allowed PUs: one of each core first, SMT siblings after all cores */
+    int pus[1024]; /* OS numbers of the allowed PUs: one of each core first, SMT siblings after all
+                      cores */
     int npus, ncores;
 };
 
@@ -18,11 +20,12 @@ void machine_close(struct machine *machine);
 struct place {
     hwloc_cpuset_t subject, peer;
     char subject_list[128], peer_list[128]; /* 0-1,4; peer "" without one */
-    bool shared;                            /* fewer cores than asked for: subject and peer, or workers, share some */
+    bool shared; /* fewer cores than asked for: subject and peer, or workers, share some */
 };
 
 /* Disjoint cores for subject and peer, as far as there are enough. */
-int place_make(struct place *place, const struct machine *machine, int cores, int peer_cores, struct err *err);
+int place_make(struct place *place, const struct machine *machine, int cores, int peer_cores,
+               struct err *err);
 void place_free(struct place *place);
 
 /* Binds the calling process, between fork and exec. 0 or -1. */

@@ -1,5 +1,6 @@
-/* plan.c - the order of a run. Blocks interleave the cells, so that a slow minute of the machine hits all of them and not one; the
- * shuffle inside a block keeps any cell from always following the same neighbour. */
+/* plan.c - the order of a run. Blocks interleave the cells, so that a slow minute of the machine
+ * hits all of them and not one; the shuffle inside a block keeps any cell from always following the
+ * same neighbour. */
 #include "../stats/stats.h"
 #include "matrix.h"
 #include <stdlib.h>

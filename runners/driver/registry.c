@@ -12,10 +12,12 @@ static const char *const kind_names[] = {"cpu", "client", "server"};
 
 #define COPY(to, from) snprintf(to, sizeof(to), "%s", from)
 
-/* ---- Places ------------------------------------------------------------------------------------------------------------ */
+/* ---- Places
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static int find_places(struct registry *reg, struct err *err) {
-    char self[PATH_MAX];
+    char self[GB_PATH_MAX];
     const char *home = getenv("GILBENCH_HOME");
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
     if (size < 0)
@@ -29,7 +31,8 @@ static int find_places(struct registry *reg, struct err *err) {
     return 0;
 }
 
-int command_words(const struct registry *reg, const char *command, char *text, size_t room, char **words, int most) {
+int command_words(const struct registry *reg, const char *command, char *text, size_t room,
+                  char **words, int most) {
     const struct {
         const char *mark, *value;
     } marks[] = {{"{python}", reg->python}, {"{home}", reg->home}, {"{build}", reg->build}};
@@ -55,16 +58,20 @@ int command_words(const struct registry *reg, const char *command, char *text, s
     return count;
 }
 
-/* ---- The interpreter --------------------------------------------------------------------------------------------------- */
+/* ---- The interpreter
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static const char probe[] =
     "import platform, sysconfig, sys, importlib.util as u\n"
-    "print('cpython-' + platform.python_version(), int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))\n"
+    "print('cpython-' + platform.python_version(), "
+    "int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))\n"
     "for name in sys.argv[1:]:\n"
     "    try:\n        __import__(name); print(name, 'yes')\n"
     "    except Exception as e: print(name, ' '.join(f'{type(e).__name__}: {e}'.split()))\n";
 
-/* One run of the interpreter answers for all models: its version, and which of their modules import. */
+/* One run of the interpreter answers for all models: its version, and which of their modules
+ * import. */
 static int probe_python(struct registry *reg, struct err *err) {
     char *argv[GB_MODELS_MAX + 4] = {reg->python, "-c", (char *)probe}, answer[8192], *line, *rest;
     int argc = 3, gil_disabled = 0;
@@ -76,14 +83,16 @@ static int probe_python(struct registry *reg, struct err *err) {
     rest = answer;
     line = strsep(&rest, "\n");
     if (!line || sscanf(line, "%63s %d", reg->python_version, &gil_disabled) != 2)
-        return err_set(err, GB_USAGE, "'%s' does not behave like a Python 3 interpreter", reg->python);
+        return err_set(err, GB_USAGE, "'%s' does not behave like a Python 3 interpreter",
+                       reg->python);
     reg->free_threaded = gil_disabled;
     while ((line = strsep(&rest, "\n"))) {
         char *name = strsep(&line, " ");
         for (int i = 0; line && i < reg->nmodels; i++)
             if (!strcmp(reg->models[i].needs, name) && strcmp(line, "yes"))
-                snprintf(reg->models[i].not_run, sizeof reg->models[i].not_run, "%.100s does not import under %.60s: %.80s", name,
-                         reg->python_version, line);
+                snprintf(reg->models[i].not_run, sizeof reg->models[i].not_run,
+                         "%.63s does not import under %.63s: %.80s", name, reg->python_version,
+                         line);
     }
     return 0;
 }
@@ -101,7 +110,9 @@ static bool on_path(const char *program) {
     return false;
 }
 
-/* ---- The registers ------------------------------------------------------------------------------------------------------ */
+/* ---- The registers
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->name, s->name);
@@ -142,7 +153,8 @@ static int read_registers(struct registry *reg, struct err *err) {
     return 0;
 }
 
-static int ask_reference(const struct registry *reg, char **words, char *answer, size_t room, struct err *err) {
+static int ask_reference(const struct registry *reg, char **words, char *answer, size_t room,
+                         struct err *err) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/reference", reg->build);
     words[0] = path;
@@ -225,16 +237,18 @@ void registry_names(const struct registry *reg, const char *what, char *text, si
         add_name(text, room, reg->stores[i].name);
 }
 
-int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect, struct err *err) {
-    char texts[GB_PARAMS_MAX][2 * GB_NAME_MAX], *words[GB_PARAMS_MAX + 4] = {NULL, "digest", (char *)cell->workload}, answer[256];
+int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect,
+                    struct err *err) {
+    char texts[GB_PARAMS_MAX][2 * GB_NAME_MAX],
+        *words[GB_PARAMS_MAX + 4] = {NULL, "digest", (char *)cell->workload}, answer[256];
     for (int i = 0; i < cell->nparams; i++) {
         snprintf(texts[i], sizeof texts[i], "%s=%s", cell->params[i].key, cell->params[i].value);
         words[3 + i] = texts[i];
     }
     if (ask_reference(reg, words, answer, sizeof answer, err) < 0)
         return -1;
-    if (sscanf(answer, "digest=%" SCNx64 " hit=%" SCNd64 " miss=%" SCNd64 " error=%" SCNd64, &expect->digest, &expect->hit,
-               &expect->miss, &expect->error) != 4)
+    if (sscanf(answer, "digest=%" SCNx64 " hit=%" SCNd64 " miss=%" SCNd64 " error=%" SCNd64,
+               &expect->digest, &expect->hit, &expect->miss, &expect->error) != 4)
         return err_set(err, GB_RUNTIME, "the reference answered '%s' for %s", answer, cell->id);
     return 0;
 }

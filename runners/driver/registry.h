@@ -1,14 +1,20 @@
-/* registry.h - what can be run: models and stores (from their registers), workloads (asked of the reference program), and
- * whether each can run here, under this interpreter. */
+/* registry.h - what can be run: models and stores (from their registers), workloads (asked of the
+ * reference program), and whether each can run here, under this interpreter. */
 #ifndef GILBENCH_REGISTRY_H
 #define GILBENCH_REGISTRY_H
 
 #include "ini.h"
 
-enum { GB_MODELS_MAX = 64, GB_WORKLOADS_MAX = 64, GB_ARGS_MAX = 64 };
+enum {
+    GB_MODELS_MAX = 64,
+    GB_WORKLOADS_MAX = 64,
+    GB_ARGS_MAX = 64,
+    GB_PATH_MAX = 3800
+}; /* room for a name behind it in PATH_MAX */
 
 struct model {
-    char name[GB_NAME_MAX], command[512], language[16], kinds[64], variants[256], needs[GB_NAME_MAX], about[200];
+    char name[GB_NAME_MAX], command[512], language[16], kinds[64], variants[256],
+        needs[GB_NAME_MAX], about[200];
     char loop[128]; /* the loop class that must be attested */
     bool hidden;
     char not_run[256]; /* "" or why it cannot run here */
@@ -26,7 +32,7 @@ struct workload_info {
 };
 
 struct registry {
-    char home[400], build[400], python[400];
+    char home[GB_PATH_MAX], build[GB_PATH_MAX], python[GB_PATH_MAX];
     char python_version[64]; /* "cpython-3.11.2", as adapters attest it */
     bool free_threaded;      /* a build on which the GIL can be off */
     struct model models[GB_MODELS_MAX];
@@ -37,7 +43,8 @@ struct registry {
     int nworkloads;
 };
 
-/* Finds home and build folders from this executable (or GILBENCH_HOME), reads the registers, probes the interpreter. About 80 ms. */
+/* Finds home and build folders from this executable (or GILBENCH_HOME), reads the registers, probes
+ * the interpreter. About 80 ms. */
 int registry_open(struct registry *reg, const char *python, struct err *err);
 
 const struct model *registry_model(const struct registry *reg, const char *name);
@@ -51,13 +58,15 @@ struct expectation {
     uint64_t digest;
     int64_t hit, miss, error;
 };
-int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect, struct err *err);
+int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect,
+                    struct err *err);
 
 /* "cpu", "client" or "server". */
 const char *kind_name(enum gb_kind kind);
 
-/* Splits a register's command into words, with {python}, {home} and {build} replaced; words point into `text`. NULL-ended; returns
- * their number. */
-int command_words(const struct registry *reg, const char *command, char *text, size_t room, char **words, int most);
+/* Splits a register's command into words, with {python}, {home} and {build} replaced; words point
+ * into `text`. NULL-ended; returns their number. */
+int command_words(const struct registry *reg, const char *command, char *text, size_t room,
+                  char **words, int most);
 
 #endif

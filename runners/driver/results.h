@@ -37,13 +37,15 @@ int runset_add_rep(struct runset *run, struct rep rep, struct err *err);
  * cell the median over reps with a bootstrap interval (stats.h, seeded from run->seed), speed-ups
  * paired by rep number. Marks a cell void when one of its reps is. May be called again after more
  * reps. */
-int runset_summarise(struct runset *run, struct err *err);
+void runset_summarise(struct runset *run);
 
 /* Journal. `fd` is open for appending. A line is written with one write(2) and fsynced; ENOSPC and
  * the like leave a message in err and the file as it was before the line (truncated back where it
  * had been partly written). */
 int journal_write_header(int fd, const struct runset *run, struct err *err);
-int journal_write_rep(int fd, const struct runset *run, const struct rep *rep, struct err *err);
+/* complete false: an interrupted rep, kept for the record and run again by --resume. */
+int journal_write_rep(int fd, const struct runset *run, const struct rep *rep, bool complete,
+                      struct err *err);
 /* Reads a journal written by any of the above into an empty runset with its cells rebuilt by the
  * caller's callback from header text; a torn last line is dropped (and *torn set), any other
  * malformed line is an error with its number. */

@@ -33,7 +33,9 @@ int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- Starting ------------------------------------------------------------------------------------------------------------ */
+/* ---- Starting
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct pipes {
     int to[2], from[2], errors[2];
@@ -63,7 +65,8 @@ static void set_number(const char *name, unsigned long value) {
 static void set_environment(const struct registry *reg, uint64_t hash_seed) {
     char path[PATH_MAX];
     const char *before = getenv("PYTHONPATH");
-    snprintf(path, sizeof path, "%s/python%s%s", reg->build, before && *before ? ":" : "", before ? before : "");
+    snprintf(path, sizeof path, "%s/python%s%s", reg->build, before && *before ? ":" : "",
+             before ? before : "");
     setenv("PYTHONPATH", path, 1);
     setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
     if (hash_seed)
@@ -71,7 +74,8 @@ static void set_environment(const struct registry *reg, uint64_t hash_seed) {
 }
 
 /* The child's side, up to exec. It says on stderr what failed, which the driver quotes. */
-static void become(char *const argv[], const struct spawn_options *options, const struct pipes *p, pid_t driver) {
+static void become(char *const argv[], const struct spawn_options *options, const struct pipes *p,
+                   pid_t driver) {
     sigset_t none;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -98,14 +102,16 @@ static void become(char *const argv[], const struct spawn_options *options, cons
     _exit(127);
 }
 
-int child_spawn(struct child *child, char *const argv[], const struct spawn_options *options, struct err *err) {
+int child_spawn(struct child *child, char *const argv[], const struct spawn_options *options,
+                struct err *err) {
     struct pipes p;
     pid_t driver = getpid();
     memset(child, 0, sizeof *child);
     child->to = child->from = child->errors = -1;
     child->role = options->role;
     if (open_pipes(&p) < 0)
-        return err_set(err, GB_RUNTIME, "cannot open pipes for the %s: %s", options->role, strerror(errno));
+        return err_set(err, GB_RUNTIME, "cannot open pipes for the %s: %s", options->role,
+                       strerror(errno));
     child->start_ns = now_ns();
     child->pid = fork();
     if (child->pid == 0)
@@ -127,7 +133,9 @@ int child_spawn(struct child *child, char *const argv[], const struct spawn_opti
     return 0;
 }
 
-/* ---- Listening ------------------------------------------------------------------------------------------------------------ */
+/* ---- Listening
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void keep_tail(struct child *child, const char *bytes, size_t size) {
     size_t room = sizeof child->tail - 1, used = strlen(child->tail);
@@ -176,7 +184,8 @@ static void last_words(struct child *child, char *text, size_t room) {
     size = strlen(child->tail);
     while (size && strchr(" \n", child->tail[size - 1]))
         child->tail[--size] = '\0';
-    snprintf(text, room, "%s%s", size ? "; it last wrote: " : "", child->tail + (size > 200 ? size - 200 : 0));
+    snprintf(text, room, "%s%s", size ? "; it last wrote: " : "",
+             child->tail + (size > 200 ? size - 200 : 0));
     for (char *c = text; *c; c++)
         if (*c == '\n')
             *c = ' ';
@@ -187,7 +196,8 @@ static int describe_end(struct child *child, struct err *err) {
     child_end(child, 1);
     last_words(child, words, sizeof words);
     if (WIFSIGNALED(child->status))
-        snprintf(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(child->status), strsignal(WTERMSIG(child->status)));
+        snprintf(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(child->status),
+                 strsignal(WTERMSIG(child->status)));
     else
         snprintf(how, sizeof how, "ended with status %d", WEXITSTATUS(child->status));
     return err_set(err, GB_RUNTIME, "the %s %s%s", child->role, how, words);
@@ -201,12 +211,14 @@ static int next_line(struct child *child, double timeout_s, size_t *size, struct
     child->taken = 0;
     while (!(end = memchr(child->line, '\n', child->used))) {
         if (child->used == WIRE_LINE_MAX)
-            return err_set(err, GB_RUNTIME, "the %s wrote a line of more than %d bytes", child->role, WIRE_LINE_MAX);
+            return err_set(err, GB_RUNTIME, "the %s wrote a line of more than %d bytes",
+                           child->role, WIRE_LINE_MAX);
         if (interrupts > 1)
             return err_set(err, GB_INTERRUPTED, "interrupted");
         if (now_ns() > until) {
             last_words(child, words, sizeof words);
-            return err_set(err, GB_RUNTIME, "the %s was silent for %g s%s", child->role, timeout_s, words);
+            return err_set(err, GB_RUNTIME, "the %s was silent for %g s%s", child->role, timeout_s,
+                           words);
         }
         wait_for_bytes(child, until);
         if (read_wire(child) < 0 && !memchr(child->line, '\n', child->used))
@@ -219,7 +231,7 @@ static int next_line(struct child *child, double timeout_s, size_t *size, struct
 }
 
 int child_expect(struct child *child, enum wire_type type, double timeout_s, struct err *err) {
-    size_t size;
+    size_t size = 0;
     if (next_line(child, timeout_s, &size, err) < 0)
         return -1;
     if (wire_parse(&child->message, child->line, size, err) < 0) {
@@ -230,8 +242,8 @@ int child_expect(struct child *child, enum wire_type type, double timeout_s, str
     if (child->message.type == WIRE_FAIL)
         return err_set(err, GB_RUNTIME, "the %s failed: %s", child->role, child->message.text);
     if (child->message.type != type)
-        return err_set(err, GB_RUNTIME, "the %s said '%s' where '%s' was due", child->role, wire_name(child->message.type),
-                       wire_name(type));
+        return err_set(err, GB_RUNTIME, "the %s said '%s' where '%s' was due", child->role,
+                       wire_name(child->message.type), wire_name(type));
     return 0;
 }
 
@@ -242,7 +254,9 @@ int child_say(struct child *child, const char *word, struct err *err) {
     return describe_end(child, err);
 }
 
-/* ---- Ending --------------------------------------------------------------------------------------------------------------- */
+/* ---- Ending
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static bool reap(struct child *child, double timeout_s) {
     int64_t until = now_ns() + (int64_t)(timeout_s * 1e9);
@@ -279,7 +293,9 @@ void child_end(struct child *child, double timeout_s) {
     close_if_open(&child->errors);
 }
 
-/* ---- Programs that answer ------------------------------------------------------------------------------------------------- */
+/* ---- Programs that answer
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void become_captured(const struct registry *reg, char *const argv[], int out, int errors) {
     dup2(out, STDOUT_FILENO);
@@ -301,7 +317,8 @@ static size_t read_all(int fd, char *text, size_t room) {
     return used;
 }
 
-int run_capture(const struct registry *reg, char *const argv[], char *out, size_t room, struct err *err) {
+int run_capture(const struct registry *reg, char *const argv[], char *out, size_t room,
+                struct err *err) {
     int outs[2], errors[2], status = -1;
     char complaint[600];
     pid_t pid;
@@ -319,6 +336,6 @@ int run_capture(const struct registry *reg, char *const argv[], char *out, size_
         waitpid(pid, &status, 0);
     if (status == 0)
         return 0;
-    return err_set(err, WIFEXITED(status) && WEXITSTATUS(status) == 2 ? GB_USAGE : GB_RUNTIME, "%s: %s", argv[0],
-                   *complaint ? complaint : "failed without a word");
+    return err_set(err, WIFEXITED(status) && WEXITSTATUS(status) == 2 ? GB_USAGE : GB_RUNTIME,
+                   "%s: %s", argv[0], *complaint ? complaint : "failed without a word");
 }

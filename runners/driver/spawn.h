@@ -1,5 +1,5 @@
-/* spawn.h - child processes: fork, bind, exec, the two pipes of the wire, the end. A child and all that it starts is a process
- * group of its own, and dies with the driver. */
+/* spawn.h - child processes: fork, bind, exec, the two pipes of the wire, the end. A child and all
+ * that it starts is a process group of its own, and dies with the driver. */
 #ifndef GILBENCH_SPAWN_H
 #define GILBENCH_SPAWN_H
 
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 struct child {
-    pid_t pid; /* 0: none */
+    pid_t pid;            /* 0: none */
     int to, from, errors; /* descriptors, -1 when closed */
     int64_t start_ns;
     char line[WIRE_LINE_MAX + 1];
@@ -29,20 +29,24 @@ struct spawn_options {
     const char *role;
 };
 
-int child_spawn(struct child *child, char *const argv[], const struct spawn_options *options, struct err *err);
+int child_spawn(struct child *child, char *const argv[], const struct spawn_options *options,
+                struct err *err);
 int child_say(struct child *child, const char *word, struct err *err);
-/* Waits for the next message, which must be of this type; a `fail` of the child, its end, its silence for timeout_s and garbage are
- * errors that name the role and quote its last words. */
+/* Waits for the next message, which must be of this type; a `fail` of the child, its end, its
+ * silence for timeout_s and garbage are errors that name the role and quote its last words. */
 int child_expect(struct child *child, enum wire_type type, double timeout_s, struct err *err);
-/* Waits up to timeout_s for the end of the process, then kills its group; reaps it and closes everything. Harmless twice. */
+/* Waits up to timeout_s for the end of the process, then kills its group; reaps it and closes
+ * everything. Harmless twice. */
 void child_end(struct child *child, double timeout_s);
 
 /* Ctrl-C: 0 none, 1 finish the sample, 2 (or more) stop at once. */
 extern volatile int interrupts;
 void watch_interrupts(void);
 
-/* Runs a program to its end; its stdout in `out`, without the last newline. A status other than 0 is an error with its stderr. */
-int run_capture(const struct registry *reg, char *const argv[], char *out, size_t room, struct err *err);
+/* Runs a program to its end; its stdout in `out`, without the last newline. A status other than 0
+ * is an error with its stderr. */
+int run_capture(const struct registry *reg, char *const argv[], char *out, size_t room,
+                struct err *err);
 
 int64_t now_ns(void);
 

@@ -100,11 +100,16 @@ static int set_latency(struct hist *hist, const char *key, const char *value) {
 
 static int set(struct wire_message *message, const char *key, const char *value) {
     switch (message->type) {
-    case WIRE_ATTEST: return set_attest(&message->attest, key, value);
-    case WIRE_READY: return set_ready(message, key, value);
-    case WIRE_SAMPLE: return set_sample(&message->sample, key, value);
-    case WIRE_LATENCY: return set_latency(&message->hist, key, value);
-    default: return -1;
+    case WIRE_ATTEST:
+        return set_attest(&message->attest, key, value);
+    case WIRE_READY:
+        return set_ready(message, key, value);
+    case WIRE_SAMPLE:
+        return set_sample(&message->sample, key, value);
+    case WIRE_LATENCY:
+        return set_latency(&message->hist, key, value);
+    default:
+        return -1;
     }
 }
 
@@ -134,7 +139,9 @@ static int parse_body(struct wire_message *message, char *rest) {
         return 0;
     if (!rest || parse_words(message, rest) < 0)
         return -1;
-    return message->type == WIRE_SAMPLE && (message->sample.ns <= 0 || message->sample.ops <= 0) ? -1 : 0;
+    return message->type == WIRE_SAMPLE && (message->sample.ns <= 0 || message->sample.ops <= 0)
+               ? -1
+               : 0;
 }
 
 static bool printable(const char *line, size_t size) {

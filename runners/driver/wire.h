@@ -1,5 +1,5 @@
-/* wire.h - one line of a child, parsed. The rules are in runners/README.md; everything that breaks them is an error that shows the
- * line. Pure: no input or output. */
+/* wire.h - one line of a child, parsed. The rules are in runners/README.md; everything that breaks
+ * them is an error that shows the line. Pure: no input or output. */
 #ifndef GILBENCH_WIRE_H
 #define GILBENCH_WIRE_H
 
@@ -7,7 +7,15 @@
 
 enum { WIRE_LINE_MAX = 65536, WIRE_VERSION = 1 };
 
-enum wire_type { WIRE_HELLO, WIRE_ATTEST, WIRE_READY, WIRE_SAMPLE, WIRE_LATENCY, WIRE_BYE, WIRE_FAIL };
+enum wire_type {
+    WIRE_HELLO,
+    WIRE_ATTEST,
+    WIRE_READY,
+    WIRE_SAMPLE,
+    WIRE_LATENCY,
+    WIRE_BYE,
+    WIRE_FAIL
+};
 
 struct wire_message {
     enum wire_type type;

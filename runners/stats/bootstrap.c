@@ -3,9 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct interval stats_bootstrap_median(const double *x, size_t n, double level, int resamples, uint64_t seed) {
+struct interval stats_bootstrap_median(const double *x, size_t n, double level, int resamples,
+                                       uint64_t seed) {
     struct interval result = {stats_median(x, n), NAN, NAN};
-    double *draw = malloc(n * sizeof *draw + 1), *medians = malloc((size_t)resamples * sizeof *medians);
+    double *draw = malloc(n * sizeof *draw + 1),
+           *medians = malloc((size_t)resamples * sizeof *medians);
     struct rng rng = {seed};
     if (n && draw && medians && !isnan(result.value)) {
         for (int r = 0; r < resamples; r++) {

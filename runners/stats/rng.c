@@ -8,7 +8,8 @@ uint64_t rng_next(struct rng *rng) {
     return z ^ (z >> 31);
 }
 
-/* Of the 2^64 numbers, the first 2^64 mod bound would make some results likelier: they are drawn again. */
+/* Of the 2^64 numbers, the first 2^64 mod bound would make some results likelier: they are drawn
+ * again. */
 uint64_t rng_below(struct rng *rng, uint64_t bound) {
     unsigned __int128 product = (unsigned __int128)rng_next(rng) * bound;
     while ((uint64_t)product < bound && (uint64_t)product < (0 - bound) % bound)

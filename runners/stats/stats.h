@@ -1,13 +1,14 @@
-/* stats.h - arrays in, numbers out. Pure: no input or output, no state beyond what the caller gives, libm only. Arrays are of
- * `n` doubles and are not changed; NaN in them gives NaN. n = 0 gives NaN unless said otherwise. */
+/* stats.h - arrays in, numbers out. Pure: no input or output, no state beyond what the caller
+ * gives, libm only. Arrays are of `n` doubles and are not changed; NaN in them gives NaN. n = 0
+ * gives NaN unless said otherwise. */
 #ifndef GILBENCH_STATS_H
 #define GILBENCH_STATS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A generator of random numbers: splitmix64 (Steele, Lea and Flood 2014). The seed is the whole state, so a stored seed repeats
- * everything. */
+/* A generator of random numbers: splitmix64 (Steele, Lea and Flood 2014). The seed is the whole
+ * state, so a stored seed repeats everything. */
 struct rng {
     uint64_t state;
 };
@@ -20,7 +21,8 @@ void rng_shuffle(struct rng *rng, int *items, size_t n);
 double stats_mean(const double *x, size_t n);
 /* Standard deviation of a sample (n - 1); 0 for n = 1. */
 double stats_sd(const double *x, size_t n);
-/* Hyndman and Fan's type 7, as R, NumPy and Excel: linear between order statistics. 0 <= p <= 1. NaN when memory is out. */
+/* Hyndman and Fan's type 7, as R, NumPy and Excel: linear between order statistics. 0 <= p <= 1.
+ * NaN when memory is out. */
 double stats_quantile(const double *x, size_t n, double p);
 double stats_median(const double *x, size_t n);
 /* Median absolute deviation from the median, not scaled. */
@@ -30,8 +32,10 @@ struct interval {
     double value, lo, hi;
 };
 
-/* The median and its percentile-bootstrap interval (Efron and Tibshirani 1993, ch. 13): `resamples` medians of n draws with
- * replacement, cut at (1 - level) / 2 on either side. n = 1: lo = hi = value. Coverage at small n: docs/decisions/003. */
-struct interval stats_bootstrap_median(const double *x, size_t n, double level, int resamples, uint64_t seed);
+/* The median and its percentile-bootstrap interval (Efron and Tibshirani 1993, ch. 13): `resamples`
+ * medians of n draws with replacement, cut at (1 - level) / 2 on either side. n = 1: lo = hi =
+ * value. Coverage at small n: docs/decisions/003. */
+struct interval stats_bootstrap_median(const double *x, size_t n, double level, int resamples,
+                                       uint64_t seed);
 
 #endif

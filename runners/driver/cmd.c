@@ -1,0 +1,35 @@
+/* cmd.c - what all verbs do alike. */
+#include "cmd.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int complain(const struct err *err) {
+    fprintf(stderr, "gilbench: %s\n", err->text);
+    return err->code;
+}
+
+const char *default_python(void) {
+    const char *python = getenv("PYTHON");
+    return python && *python ? python : "python3";
+}
+
+int find_results(const char *arg, char *file, char *folder, size_t room, struct err *err) {
+    struct stat info;
+    char *slash;
+    if (stat(arg, &info) < 0)
+        return err_set(err, GB_USAGE,
+                       "no such run: %s; give a folder of results/runs or a results.json", arg);
+    if (S_ISDIR(info.st_mode)) {
+        snprintf(folder, room, "%s", arg);
+        snprintf(file, room, "%s/results.json", arg);
+        return 0;
+    }
+    snprintf(file, room, "%s", arg);
+    snprintf(folder, room, "%s", arg);
+    slash = strrchr(folder, '/');
+    snprintf(slash ? slash : folder, room - (size_t)(slash ? slash - folder : 0), "%s",
+             slash ? "" : ".");
+    return 0;
+}

@@ -1,0 +1,491 @@
+/* cmd_run.c - gilbench run: the whole pipeline. Read run_plan for the shape of it. */
+#include "cmd.h"
+#include "facts.h"
+#include "progress.h"
+#include "trial.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: gilbench run [MATRIX] [options]\n"
+    "\n"
+    "Runs a matrix: a name in runners/matrix (default: default) or a file. Writes journal.jsonl "
+    "and results.json.\n"
+    "\n"
+    "  -o, --output DIR    where to (default: results/runs/<run id>)\n"
+    "      --resume DIR    go on with an interrupted run: same seed, same matrix, same plan\n"
+    "      --only GLOB     only cells whose id matches, as 'cpu_*/threads/*'\n"
+    "      --reps N        processes for each cell, instead of the matrix' number\n"
+    "      --seed N        of data, plan and intervals, instead of the matrix' number\n"
+    "      --timeout S     for each sample and each set-up, instead of the matrix' number\n"
+    "      --store NAME    embedded (default) or redis, for client workloads\n"
+    "      --python EXE    interpreter to measure (default: $PYTHON or python3)\n"
+    "      --require       a cell that cannot run here is an error\n"
+    "      --progress HOW  auto, plain or none\n"
+    "\n"
+    "example: gilbench run smoke --only 'io_employee/*' --store redis\n"
+    "\n"
+    "exit: 0 done, 1 run-time error, 2 usage, 6 attestation failed, 77 nothing to run, 130 "
+    "interrupted (--resume goes on)\n";
+
+struct options {
+    const char *matrix, *output, *resume, *only, *store, *python;
+    int reps;
+    int64_t seed; /* -1: the matrix' */
+    double timeout_s;
+    bool require;
+    enum progress_mode progress;
+};
+
+struct session {
+    struct options options;
+    struct registry reg;
+    struct machine machine;
+    struct matrix matrix;
+    struct runset run;
+    char folder[PATH_MAX];
+    int journal;
+    struct progress progress;
+    struct expectation *expected; /* one a cell, asked for when first needed */
+    bool *known;
+};
+
+/* ---- Options
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static int parse_number(const char *text, long least, int64_t *value) {
+    char *end;
+    *value = strtoll(text, &end, 10);
+    return *text && !*end && *value >= least ? 0 : -1;
+}
+
+static int set_option(struct options *o, int option, struct err *err) {
+    int64_t number = 0;
+    char *end;
+    switch (option) {
+    case 'o':
+        o->output = optarg;
+        return 0;
+    case 'r':
+        o->resume = optarg;
+        return 0;
+    case 'O':
+        o->only = optarg;
+        return 0;
+    case 's':
+        o->store = optarg;
+        return 0;
+    case 'p':
+        o->python = optarg;
+        return 0;
+    case 'q':
+        o->require = true;
+        return 0;
+    case 'n':
+        if (parse_number(optarg, 1, &number) < 0)
+            return err_set(err, GB_USAGE, "--reps: a whole number of 1 or more expected, not '%s'",
+                           optarg);
+        o->reps = (int)number;
+        return 0;
+    case 'S':
+        if (parse_number(optarg, 0, &o->seed) < 0)
+            return err_set(err, GB_USAGE, "--seed: a whole number of 0 or more expected, not '%s'",
+                           optarg);
+        return 0;
+    case 't':
+        o->timeout_s = strtod(optarg, &end);
+        if (*end || !(o->timeout_s > 0))
+            return err_set(err, GB_USAGE, "--timeout: seconds, more than 0, expected, not '%s'",
+                           optarg);
+        return 0;
+    case 'P':
+        o->progress = !strcmp(optarg, "plain")  ? PROGRESS_PLAIN
+                      : !strcmp(optarg, "none") ? PROGRESS_NONE
+                                                : PROGRESS_AUTO;
+        if (o->progress == PROGRESS_AUTO && strcmp(optarg, "auto"))
+            return err_set(err, GB_USAGE, "--progress: auto, plain or none expected, not '%s'",
+                           optarg);
+        return 0;
+    default:
+        return err_set(err, GB_USAGE, "see gilbench run --help");
+    }
+}
+
+/* 1: help was printed. */
+static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
+    static const struct option known[] = {
+        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'}, {"only", 1, 0, 'O'},
+        {"reps", 1, 0, 'n'},     {"seed", 1, 0, 'S'},   {"timeout", 1, 0, 't'},
+        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'}, {"require", 0, 0, 'q'},
+        {"progress", 1, 0, 'P'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
+    };
+    int option;
+    *o = (struct options){
+        .matrix = "default", .store = "embedded", .python = default_python(), .seed = -1};
+    while ((option = getopt_long(argc, argv, "o:h", known, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 1;
+        }
+        if (set_option(o, option, err) < 0)
+            return -1;
+    }
+    if (optind < argc)
+        o->matrix = argv[optind++];
+    return optind < argc ? err_set(err, GB_USAGE, "one matrix only; '%s' is too much", argv[optind])
+                         : 0;
+}
+
+/* ---- Setting up
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static int find_matrix(struct session *s, struct err *err) {
+    char path[2 * PATH_MAX];
+    snprintf(path, sizeof path, "%s/runners/matrix/%s.ini", s->reg.home, s->options.matrix);
+    if (strchr(s->options.matrix, '/') || strchr(s->options.matrix, '.') || access(path, R_OK) < 0)
+        snprintf(path, sizeof path, "%s", s->options.matrix);
+    snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%.255s", s->options.matrix);
+    if (access(path, R_OK) < 0)
+        return err_set(
+            err, GB_USAGE,
+            "no matrix '%s': neither a name in runners/matrix nor a file that can be read",
+            s->options.matrix);
+    s->run.matrix_text = read_file(path, err);
+    return s->run.matrix_text ? 0 : -1;
+}
+
+/* What this call can tell of a cell that the matrix cannot: options, and whether the store is
+ * there. */
+static int adjust_cell(struct session *s, struct cell *cell, const struct store_model *store,
+                       struct err *err) {
+    if (s->options.timeout_s > 0)
+        cell->timeout_s = s->options.timeout_s;
+    if (cell->cores > s->machine.npus && cell_param(cell, "workers") == NULL)
+        return err_set(err, GB_USAGE, "%s asks for %d cores; this process may use %d", cell->id,
+                       cell->cores, s->machine.npus);
+    if (cell->kind == GB_CLIENT && *store->not_run)
+        snprintf(cell->not_run, sizeof cell->not_run, "%.255s", store->not_run);
+    if (s->options.only && fnmatch(s->options.only, cell->id, 0))
+        snprintf(cell->not_run, sizeof cell->not_run, "left out by --only");
+    return 0;
+}
+
+/* run->results from matrix text: when it starts, and for the journal reader when it is resumed. */
+static int make_cells(struct runset *run, void *arg, struct err *err) {
+    struct session *s = arg;
+    const struct store_model *store = registry_store(&s->reg, s->options.store);
+    char names[256];
+    if (!store) {
+        registry_names(&s->reg, "stores", names, sizeof names);
+        return err_set(err, GB_USAGE, "unknown store '%s'; there are: %s", s->options.store, names);
+    }
+    if (matrix_parse(&s->matrix, run->matrix_name, run->matrix_text, &s->reg, err) < 0)
+        return -1;
+    run->results = calloc((size_t)s->matrix.ncells + 1, sizeof *run->results);
+    s->expected = calloc((size_t)s->matrix.ncells + 1, sizeof *s->expected);
+    s->known = calloc((size_t)s->matrix.ncells + 1, sizeof *s->known);
+    if (!run->results || !s->expected || !s->known)
+        return err_set(err, GB_RUNTIME, "out of memory");
+    for (int i = 0; i < s->matrix.ncells; i++) {
+        if (adjust_cell(s, &s->matrix.cells[i], store, err) < 0)
+            return -1;
+        run->results[run->nresults++].cell = s->matrix.cells[i];
+    }
+    return 0;
+}
+
+static void name_run(struct runset *run, const char *commit) {
+    time_t now = time(NULL);
+    struct tm utc;
+    char stamp[32];
+    gmtime_r(&now, &utc);
+    strftime(run->created_utc, sizeof run->created_utc, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
+    snprintf(run->run_id, sizeof run->run_id, "%s-%.20s", stamp, commit);
+}
+
+static int make_folders(const char *path, struct err *err) {
+    char part[PATH_MAX];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *slash = part + 1;; slash++) {
+        char end = *slash;
+        if (end && end != '/')
+            continue;
+        *slash = '\0';
+        if (mkdir(part, 0777) < 0 && errno != EEXIST)
+            return err_set(err, GB_RUNTIME, "cannot make the folder %s: %s; choose another with -o",
+                           part, strerror(errno));
+        *slash = end;
+        if (!end)
+            return 0;
+    }
+}
+
+static int open_journal(struct session *s, int flags, struct err *err) {
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/journal.jsonl", s->folder);
+    s->journal = open(path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0666);
+    if (s->journal < 0 && errno == EEXIST)
+        return err_set(
+            err, GB_USAGE,
+            "%s is there already; go on with it by --resume %s, or choose another folder", path,
+            s->folder);
+    if (s->journal < 0)
+        return err_set(err, GB_RUNTIME, "cannot write %s: %s; choose another folder with -o", path,
+                       strerror(errno));
+    return 0;
+}
+
+static int begin_new(struct session *s, struct err *err) {
+    if (find_matrix(s, err) < 0 || make_cells(&s->run, s, err) < 0)
+        return -1;
+    s->run.reps = s->options.reps ? s->options.reps : s->matrix.reps;
+    s->run.seed = s->options.seed >= 0 ? (uint64_t)s->options.seed : s->matrix.seed;
+    facts_of_build(&s->run, &s->reg);
+    facts_of_machine(&s->run, &s->machine);
+    fact_add(&s->run, "store", s->options.store);
+    fact_add(&s->run, "only", s->options.only);
+    name_run(&s->run, fact_find(&s->run, "commit"));
+    if (s->options.output)
+        snprintf(s->folder, sizeof s->folder, "%s", s->options.output);
+    else
+        snprintf(s->folder, sizeof s->folder, "%s/results/runs/%s", s->reg.home, s->run.run_id);
+    if (make_folders(s->folder, err) < 0 || open_journal(s, O_CREAT | O_EXCL, err) < 0)
+        return -1;
+    return journal_write_header(s->journal, &s->run, err);
+}
+
+/* The interpreter and the choices of the first call hold: a plan cannot be finished with others. */
+static int same_as_before(struct session *s, struct err *err) {
+    const char *python = fact_find(&s->run, "python");
+    if (strcmp(python, s->reg.python_version))
+        return err_set(err, GB_USAGE, "this run was begun with %s; --python now gives %s", python,
+                       s->reg.python_version);
+    return 0;
+}
+
+static int journal_cells(struct runset *run, void *arg, struct err *err) {
+    struct session *s = arg;
+    const char *only = fact_find(run, "only"), *store = fact_find(run, "store");
+    s->options.only = *only ? only : NULL;
+    s->options.store = *store ? store : "embedded";
+    return make_cells(run, arg, err);
+}
+
+/* A torn last line is cut off, so that what is appended starts on a line of its own. */
+static int cut_torn_line(struct session *s, struct err *err) {
+    off_t end = lseek(s->journal, 0, SEEK_END);
+    char byte = 0;
+    while (end > 0 && pread(s->journal, &byte, 1, end - 1) == 1 && byte != '\n')
+        end--;
+    return ftruncate(s->journal, end) < 0
+               ? err_set(err, GB_RUNTIME, "cannot repair the journal: %s", strerror(errno))
+               : 0;
+}
+
+static int begin_resumed(struct session *s, struct err *err) {
+    char path[PATH_MAX + 32];
+    bool torn;
+    snprintf(s->folder, sizeof s->folder, "%s", s->options.resume);
+    snprintf(path, sizeof path, "%s/journal.jsonl", s->folder);
+    if (journal_read(path, &s->run, journal_cells, s, &torn, err) < 0 ||
+        same_as_before(s, err) < 0 || open_journal(s, 0, err) < 0)
+        return -1;
+    s->run.interrupted = false;
+    return torn ? cut_torn_line(s, err) : 0;
+}
+
+/* ---- Running
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static bool done_before(const struct runset *run, const struct trial *trial) {
+    const struct result *result = &run->results[trial->cell];
+    for (int i = 0; i < result->nreps; i++)
+        if (result->reps[i].rep == trial->rep)
+            return true;
+    return false;
+}
+
+static int write_results(struct session *s, struct err *err) {
+    char path[PATH_MAX + 32];
+    runset_summarise(&s->run);
+    snprintf(path, sizeof path, "%s/results.json", s->folder);
+    return results_write(path, &s->run, err);
+}
+
+static int expect(struct session *s, int cell, struct err *err) {
+    if (s->known[cell])
+        return 0;
+    if (registry_expect(&s->reg, &s->run.results[cell].cell, &s->expected[cell], err) < 0)
+        return -1;
+    s->known[cell] = true;
+    return 0;
+}
+
+static int run_trial(struct session *s, const struct trial_context *context,
+                     const struct trial *trial, struct err *err) {
+    const struct cell *cell = &s->run.results[trial->cell].cell;
+    struct rep rep;
+    bool complete;
+    if (expect(s, trial->cell, err) < 0)
+        return -1;
+    progress_now(&s->progress, cell->id);
+    rep = trial_run(context, cell, trial->cell, trial->rep, &s->expected[trial->cell], &complete);
+    if (journal_write_rep(s->journal, &s->run, &rep, complete, err) < 0) {
+        rep_free(&rep);
+        return -1;
+    }
+    if (!complete) {
+        rep_free(&rep);
+        return 0;
+    }
+    progress_done(&s->progress, cell->id, *rep.void_reason ? rep.void_reason : NULL);
+    return runset_add_rep(&s->run, rep, err);
+}
+
+/* Each trial of the plan that is not done yet; after each block, results.json as far as it goes. */
+static int run_plan(struct session *s, const struct trial *plan, int count, struct err *err) {
+    struct trial_context context = {.reg = &s->reg,
+                                    .machine = &s->machine,
+                                    .store = registry_store(&s->reg, s->options.store),
+                                    .seed = s->run.seed};
+    int done = 0;
+    for (int i = 0; i < count; i++)
+        done += done_before(&s->run, &plan[i]);
+    progress_begin(&s->progress, s->options.progress, done, count);
+    for (int i = 0; i < count && !interrupts; i++) {
+        if (done_before(&s->run, &plan[i]))
+            continue;
+        if (run_trial(s, &context, &plan[i], err) < 0)
+            return -1;
+        if (i + 1 < count && plan[i + 1].rep != plan[i].rep && write_results(s, err) < 0)
+            return -1;
+    }
+    progress_end(&s->progress);
+    return 0;
+}
+
+static void warn_of_shared_cores(const struct session *s) {
+    int shared = 0, most = 0;
+    for (int i = 0; i < s->run.nresults; i++) {
+        const struct cell *cell = &s->run.results[i].cell;
+        if (*cell->not_run || cell->cores + cell->peer_cores <= s->machine.npus)
+            continue;
+        shared++;
+        most = cell->cores + cell->peer_cores > most ? cell->cores + cell->peer_cores : most;
+    }
+    if (shared)
+        fprintf(stderr,
+                "gilbench: %d cells ask for up to %d cores, and %d are there: they share cores, "
+                "and are labelled so\n",
+                shared, most, s->machine.npus);
+}
+
+/* results/latest -> this run, where results/ is ours. */
+static void link_latest(const struct session *s) {
+    char path[PATH_MAX + 64], target[PATH_MAX];
+    if (s->options.output || s->options.resume)
+        return;
+    snprintf(path, sizeof path, "%s/results/latest", s->reg.home);
+    snprintf(target, sizeof target, "runs/%s", s->run.run_id);
+    unlink(path);
+    if (symlink(target, path) < 0)
+        fprintf(stderr, "gilbench: cannot link %s: %s\n", path, strerror(errno));
+}
+
+/* ---- The end
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static enum gb_exit verdict(const struct session *s) {
+    bool attest = false, failed = false, missing = false;
+    for (int i = 0; i < s->run.nresults; i++) {
+        const struct result *r = &s->run.results[i];
+        missing |= *r->cell.not_run && strcmp(r->cell.not_run, "left out by --only");
+        for (int k = 0; k < r->nreps; k++) {
+            attest |= r->reps[k].void_code == GB_ATTEST;
+            failed |= *r->reps[k].void_reason && r->reps[k].void_code != GB_ATTEST;
+        }
+    }
+    if (interrupts)
+        return GB_INTERRUPTED;
+    return failed || (missing && s->options.require) ? GB_RUNTIME : attest ? GB_ATTEST : GB_OK;
+}
+
+static int finish(struct session *s, struct err *err) {
+    s->run.interrupted = interrupts;
+    facts_at_end(&s->run);
+    if (write_results(s, err) < 0)
+        return -1;
+    link_latest(s);
+    print_table(&s->run);
+    fprintf(stderr, "results: %s/results.json\n", s->folder);
+    if (interrupts)
+        fprintf(stderr, "interrupted; to finish the plan: gilbench run --resume %s\n", s->folder);
+    return 0;
+}
+
+static int run_session(struct session *s, struct err *err) {
+    struct trial *plan = NULL;
+    int count, failed;
+    watch_interrupts();
+    if ((s->options.resume ? begin_resumed(s, err) : begin_new(s, err)) < 0)
+        return -1;
+    warn_of_shared_cores(s);
+    count = plan_make(s->matrix.cells, s->matrix.ncells, s->run.reps, s->run.seed, &plan);
+    if (count == 0) {
+        print_table(&s->run);
+        free(plan);
+        return err_set(
+            err, GB_NOTHING,
+            "nothing to run: no cell of the matrix can run here, or --only matches none");
+    }
+    failed = run_plan(s, plan, count, err);
+    free(plan);
+    return failed < 0 ? -1 : finish(s, err);
+}
+
+static int open_session(struct session *s, struct err *err) {
+    s->journal = -1;
+    if (registry_open(&s->reg, s->options.python, err) < 0)
+        return -1;
+    return machine_open(&s->machine, err);
+}
+
+int cmd_run(int argc, char **argv) {
+    struct session *s = calloc(1, sizeof *s);
+    struct err err = {0};
+    int code = GB_RUNTIME, parsed;
+    if (!s)
+        return complain(&(struct err){GB_RUNTIME, "out of memory"});
+    if ((parsed = parse_options(&s->options, argc, argv, &err)) != 0) {
+        free(s);
+        return parsed > 0 ? GB_OK : complain(&err);
+    }
+    if (open_session(s, &err) < 0 || run_session(s, &err) < 0)
+        code = complain(&err);
+    else
+        code = verdict(s);
+    if (s->journal >= 0)
+        close(s->journal);
+    if (s->machine.topology)
+        machine_close(&s->machine);
+    matrix_free(&s->matrix);
+    runset_free(&s->run);
+    free(s->expected);
+    free(s->known);
+    free(s);
+    return code;
+}

@@ -1,0 +1,24 @@
+/* progress.h - what a person sees while it runs: a bar with the time that is left on a terminal,
+ * plain lines elsewhere. All of it goes to stderr. */
+#ifndef GILBENCH_PROGRESS_H
+#define GILBENCH_PROGRESS_H
+
+#include "gilbench.h"
+
+enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_NONE };
+
+struct progress {
+    enum progress_mode mode;
+    bool bar;
+    int first, done, total; /* first: done before this call */
+    int64_t start_ns, last_line_ns;
+};
+
+void progress_begin(struct progress *p, enum progress_mode mode, int done, int total);
+/* Before a trial. */
+void progress_now(struct progress *p, const char *cell);
+/* After it; `trouble` NULL or why the rep is void. */
+void progress_done(struct progress *p, const char *cell, const char *trouble);
+void progress_end(struct progress *p);
+
+#endif

@@ -1,0 +1,244 @@
+/* summary.c - from raw samples to estimates. Per rep one number (the median over its counted
+ * samples), per cell the median over reps with a bootstrap interval: reps are processes, and only
+ * processes are independent of each other. */
+#include "../stats/stats.h"
+#include "results.h"
+#include "trial.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RESAMPLES = 2000, SAMPLES_MAX = 1000 };
+
+typedef double (*rep_number)(const struct rep *rep);
+
+/* ---- One number of a rep
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static double median_over_samples(const struct rep *rep, double (*number)(const struct sample *)) {
+    double values[SAMPLES_MAX];
+    size_t n = 0;
+    for (int i = 0; i < rep->nsamples && n < SAMPLES_MAX; i++)
+        if (!rep->samples[i].warmup)
+            values[n++] = number(&rep->samples[i]);
+    return stats_median(values, n);
+}
+
+static double sample_rate(const struct sample *s) {
+    return (double)s->ops * 1e9 / (double)s->ns;
+}
+static double sample_cpu(const struct sample *s) {
+    return (double)s->usage.cpu_ns / (double)s->ops;
+}
+static double sample_user(const struct sample *s) {
+    return (double)s->usage.user_ns / (double)s->ops;
+}
+static double sample_sys(const struct sample *s) {
+    return (double)s->usage.sys_ns / (double)s->ops;
+}
+static double sample_nvcsw(const struct sample *s) {
+    return (double)s->usage.nvcsw / (double)s->ops;
+}
+static double sample_nivcsw(const struct sample *s) {
+    return (double)s->usage.nivcsw / (double)s->ops;
+}
+static double sample_parallelism(const struct sample *s) {
+    return (double)s->usage.cpu_ns / (double)s->ns;
+}
+
+static double rate(const struct rep *rep) {
+    return median_over_samples(rep, sample_rate);
+}
+static double cpu(const struct rep *rep) {
+    return median_over_samples(rep, sample_cpu);
+}
+static double user(const struct rep *rep) {
+    return median_over_samples(rep, sample_user);
+}
+static double sys(const struct rep *rep) {
+    return median_over_samples(rep, sample_sys);
+}
+static double nvcsw(const struct rep *rep) {
+    return median_over_samples(rep, sample_nvcsw);
+}
+static double nivcsw(const struct rep *rep) {
+    return median_over_samples(rep, sample_nivcsw);
+}
+static double parallelism(const struct rep *rep) {
+    return median_over_samples(rep, sample_parallelism);
+}
+static double startup(const struct rep *rep) {
+    return (double)rep->startup_ns;
+}
+static double peak_rss(const struct rep *rep) {
+    return (double)rep->peak_rss_b;
+}
+static double pss(const struct rep *rep) {
+    return (double)rep->pss_b;
+}
+
+static double percentile(const struct rep *rep, double p) {
+    static struct hist merged; /* 15 KiB, and this program has one thread */
+    memset(&merged, 0, sizeof merged);
+    for (int i = 0; i < rep->nsamples; i++)
+        if (!rep->samples[i].warmup && rep->samples[i].hist)
+            hist_merge(&merged, rep->samples[i].hist);
+    return (double)hist_percentile(&merged, p);
+}
+
+static double p50(const struct rep *rep) {
+    return percentile(rep, 0.5);
+}
+static double p90(const struct rep *rep) {
+    return percentile(rep, 0.9);
+}
+static double p99(const struct rep *rep) {
+    return percentile(rep, 0.99);
+}
+static double p999(const struct rep *rep) {
+    return percentile(rep, 0.999);
+}
+static double greatest(const struct rep *rep) {
+    return percentile(rep, 1);
+}
+
+/* ---- One number of a cell
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static struct estimate estimate_of(const double *values, int n, uint64_t seed) {
+    struct interval i;
+    if (n == 0)
+        return (struct estimate){0};
+    i = stats_bootstrap_median(values, (size_t)n, 0.95, RESAMPLES, seed);
+    return (struct estimate){i.value, i.lo, i.hi, n};
+}
+
+static struct estimate over_reps(const struct result *result, rep_number number, uint64_t seed) {
+    double *values = malloc((size_t)result->nreps * sizeof *values + 1);
+    struct estimate estimate = {0};
+    for (int i = 0; values && i < result->nreps; i++)
+        values[i] = number(&result->reps[i]);
+    if (values)
+        estimate = estimate_of(values, result->nreps, seed);
+    free(values);
+    return estimate;
+}
+
+static void estimate_cell(struct result *r, uint64_t seed) {
+    const struct {
+        struct estimate *to;
+        rep_number number;
+    } all[] = {
+        {&r->ops_per_s, rate},     {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
+        {&r->sys_ns_per_op, sys},  {&r->nvcsw_per_op, nvcsw},  {&r->nivcsw_per_op, nivcsw},
+        {&r->startup_ns, startup}, {&r->peak_rss_b, peak_rss}, {&r->pss_b, pss},
+        {&r->p50_ns, p50},         {&r->p90_ns, p90},          {&r->p99_ns, p99},
+        {&r->p999_ns, p999},       {&r->max_ns, greatest},     {&r->parallelism, parallelism},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        *all[i].to = over_reps(r, all[i].number, seed);
+}
+
+static void mark_void(struct result *result) {
+    result->void_reason[0] = '\0';
+    for (int i = 0; i < result->nreps && !*result->void_reason; i++)
+        snprintf(result->void_reason, sizeof result->void_reason, "%s",
+                 result->reps[i].void_reason);
+}
+
+/* ---- Speed-up
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static bool same_work(const struct cell *a, const struct cell *b) {
+    if (strcmp(a->workload, b->workload))
+        return false;
+    for (int i = 0; i < a->nparams; i++) {
+        const char *key = a->params[i].key, *other = cell_param(b, key);
+        if (!strcmp(key, "ops") || !strcmp(key, "workers") || !strcmp(key, "concurrency"))
+            continue;
+        if (!other || strcmp(other, a->params[i].value))
+            return false;
+    }
+    return true;
+}
+
+static bool has_one_worker(const struct cell *cell) {
+    const char *workers = cell_param(cell, "workers"),
+               *concurrency = cell_param(cell, "concurrency");
+    return (!workers || atoi(workers) == 1) && (!concurrency || atoi(concurrency) == 1);
+}
+
+/* Python is measured against serial Python, C against C with one worker: a ratio across languages
+ * would say more of the languages. */
+static const struct result *baseline_of(const struct runset *run, const struct result *result) {
+    bool python = result->nreps && strncmp(result->reps[0].at_ready.runtime, "c", 2);
+    for (int i = 0; i < run->nresults; i++) {
+        const struct result *other = &run->results[i];
+        bool fits = python ? !strcmp(other->cell.model, "serial")
+                           : !strcmp(other->cell.model, result->cell.model);
+        if (fits && has_one_worker(&other->cell) && same_work(&result->cell, &other->cell) &&
+            !*other->void_reason && other->nreps)
+            return other;
+    }
+    return NULL;
+}
+
+static const struct rep *rep_number_of(const struct result *result, int number) {
+    for (int i = 0; i < result->nreps; i++)
+        if (result->reps[i].rep == number)
+            return &result->reps[i];
+    return NULL;
+}
+
+/* Ratios are paired by rep number: both processes ran in the same block, in the same minute. */
+static void estimate_speedup(const struct runset *run, struct result *result) {
+    const struct result *base = baseline_of(run, result);
+    double *ratios = malloc((size_t)result->nreps * sizeof *ratios + 1);
+    int n = 0;
+    result->baseline[0] = '\0';
+    for (int i = 0; base && ratios && i < result->nreps; i++) {
+        const struct rep *twin = rep_number_of(base, result->reps[i].rep);
+        if (twin)
+            ratios[n++] = rate(&result->reps[i]) / rate(twin);
+    }
+    result->speedup = estimate_of(ratios, n, run->seed);
+    if (n)
+        snprintf(result->baseline, sizeof result->baseline, "%s", base->cell.id);
+    free(ratios);
+}
+
+void runset_summarise(struct runset *run) {
+    for (int i = 0; i < run->nresults; i++) {
+        mark_void(&run->results[i]);
+        if (!*run->results[i].void_reason && run->results[i].nreps)
+            estimate_cell(&run->results[i], run->seed);
+    }
+    for (int i = 0; i < run->nresults; i++)
+        if (!*run->results[i].void_reason && run->results[i].nreps)
+            estimate_speedup(run, &run->results[i]);
+}
+
+int runset_add_rep(struct runset *run, struct rep rep, struct err *err) {
+    struct result *result = &run->results[rep.cell];
+    struct rep *reps = realloc(result->reps, (size_t)(result->nreps + 1) * sizeof *reps);
+    if (!reps)
+        return err_set(err, GB_RUNTIME, "out of memory");
+    reps[result->nreps++] = rep;
+    result->reps = reps;
+    return 0;
+}
+
+void runset_free(struct runset *run) {
+    for (int i = 0; i < run->nresults; i++) {
+        for (int k = 0; k < run->results[i].nreps; k++)
+            rep_free(&run->results[i].reps[k]);
+        free(run->results[i].reps);
+    }
+    free(run->results);
+    free(run->matrix_text);
+    *run = (struct runset){0};
+}

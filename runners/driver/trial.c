@@ -1,0 +1,323 @@
+/* trial.c - see trial.h. The order, for the three kinds of workload:
+ *
+ *   cpu      adapter ready                        go, sample ... stop
+ *   client   store ready, adapter ready           adapter: go, sample ...   stop adapter, stop
+ * store server   adapter ready, load generator ready  load: go, sample ...      stop load, stop
+ * adapter
+ *
+ * The subject is always the adapter: it is its tree whose counters are read, and its word about
+ * itself that is checked. */
+#include "trial.h"
+#include "meter.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct trial_state {
+    const struct trial_context *context;
+    const struct cell *cell;
+    const struct model *model;
+    const struct expectation *expect;
+    struct place place;
+    struct child adapter, peer;
+    struct rep *rep;
+    uint64_t hash_seed;
+};
+
+/* ---- Starting a child
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+struct command {
+    char text[GB_ARGS_MAX * 160];
+    char params[GB_PARAMS_MAX + 2][2 * GB_NAME_MAX + 2];
+    char *words[GB_ARGS_MAX + 1];
+    int count;
+};
+
+static void add_param(struct command *command, int at, const char *key, const char *value) {
+    snprintf(command->params[at], sizeof command->params[at], "%s=%s", key, value);
+    command->words[command->count++] = command->params[at];
+    command->words[command->count] = NULL;
+}
+
+static void make_command(struct command *command, const struct trial_state *state,
+                         const char *program, char *model) {
+    const struct cell *cell = state->cell;
+    command->count = command_words(state->context->reg, program, command->text,
+                                   sizeof command->text, command->words, GB_ARGS_MAX / 2);
+    command->words[command->count++] = (char *)cell->workload;
+    command->words[command->count++] = model;
+    for (int i = 0; i < cell->nparams; i++)
+        add_param(command, i, cell->params[i].key, cell->params[i].value);
+}
+
+static int start(struct trial_state *state, struct child *child, struct command *command,
+                 const char *role, hwloc_cpuset_t cpus, struct err *err) {
+    struct spawn_options options = {.reg = state->context->reg,
+                                    .machine = state->context->machine,
+                                    .cpus = cpus,
+                                    .hash_seed = state->hash_seed,
+                                    .role = role};
+    if (child_spawn(child, command->words, &options, err) < 0)
+        return -1;
+    return child_expect(child, WIRE_HELLO, state->cell->timeout_s, err);
+}
+
+/* attest and ready. */
+static int await_ready(struct trial_state *state, struct child *child, struct attest *attest,
+                       struct err *err) {
+    if (child_expect(child, WIRE_ATTEST, state->cell->timeout_s, err) < 0)
+        return -1;
+    *attest = child->message.attest;
+    return child_expect(child, WIRE_READY, state->cell->timeout_s, err);
+}
+
+static int start_adapter(struct trial_state *state, int store_port, struct err *err) {
+    struct command command;
+    char model[2 * GB_NAME_MAX], port[16];
+    cell_model(state->cell, model, sizeof model);
+    make_command(&command, state, state->model->command, model);
+    if (store_port) {
+        snprintf(port, sizeof port, "%d", store_port);
+        add_param(&command, state->cell->nparams, "store_port", port);
+    }
+    if (start(state, &state->adapter, &command, "adapter", state->place.subject, err) < 0 ||
+        await_ready(state, &state->adapter, &state->rep->at_ready, err) < 0)
+        return -1;
+    state->rep->startup_ns = now_ns() - state->adapter.start_ns;
+    return 0;
+}
+
+/* An affinity that is not the planned one makes figures worthless, whoever has it. */
+static int check_affinity(const char *role, const char *in_force, const char *planned,
+                          struct err *err) {
+    if (!strcmp(in_force, planned))
+        return 0;
+    return err_set(err, GB_ATTEST, "affinity: the %s may run on cores %s, planned were %s", role,
+                   in_force, planned);
+}
+
+static int start_peer(struct trial_state *state, const char *program, const char *role,
+                      int target_port, struct err *err) {
+    struct command command;
+    struct attest attest;
+    char port[16];
+    make_command(&command, state, program, "peer");
+    if (target_port) {
+        snprintf(port, sizeof port, "%d", target_port);
+        add_param(&command, state->cell->nparams, "target_port", port);
+    }
+    if (start(state, &state->peer, &command, role, state->place.peer, err) < 0 ||
+        await_ready(state, &state->peer, &attest, err) < 0)
+        return -1;
+    return check_affinity(role, attest.affinity, state->place.peer_list, err);
+}
+
+static int start_all(struct trial_state *state, struct err *err) {
+    switch (state->cell->kind) {
+    case GB_CPU:
+        return start_adapter(state, 0, err);
+    case GB_CLIENT:
+        if (start_peer(state, state->context->store->command, "store", 0, err) < 0)
+            return -1;
+        return start_adapter(state, state->peer.message.port, err);
+    default:
+        if (start_adapter(state, 0, err) < 0)
+            return -1;
+        return start_peer(state, "{build}/load", "load generator", state->adapter.message.port,
+                          err);
+    }
+}
+
+/* ---- Checking
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static int mismatch(struct err *err, const char *what, const char *is, const char *should_be) {
+    return err_set(err, GB_ATTEST, "%s: the adapter attests '%s', expected was '%s'", what, is,
+                   should_be);
+}
+
+static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
+    const struct registry *reg = state->context->reg;
+    bool python = !strcmp(state->model->language, "python");
+    const char *runtime = python ? reg->python_version : "c", *gil = python ? "on" : "none";
+    if (strcmp(a->runtime, runtime))
+        return mismatch(err, "runtime", a->runtime, runtime);
+    if (strcmp(a->gil, gil) && !(python && reg->free_threaded))
+        return mismatch(err, "GIL", a->gil, gil);
+    if (strcmp(a->loop, state->model->loop))
+        return mismatch(err, "loop", a->loop, state->model->loop);
+    return check_affinity("adapter", a->affinity, state->place.subject_list, err);
+}
+
+static int check_end(const struct attest *before, const struct attest *after, struct err *err) {
+    if (strcmp(before->gil, after->gil))
+        return err_set(err, GB_ATTEST, "GIL: '%s' when ready, '%s' at the end", before->gil,
+                       after->gil);
+    if (strcmp(before->affinity, after->affinity))
+        return err_set(err, GB_ATTEST, "affinity: cores %s when ready, %s at the end",
+                       before->affinity, after->affinity);
+    return 0;
+}
+
+static int check_sample(const struct trial_state *state, const struct sample *s, struct err *err) {
+    const struct expectation *e = state->expect;
+    int64_t ops = e->hit + e->miss + e->error;
+    if (s->ops != ops)
+        return err_set(err, GB_ATTEST, "work: %lld ops were done, %lld were asked for",
+                       (long long)s->ops, (long long)ops);
+    if (s->hit != e->hit || s->miss != e->miss || s->error != e->error)
+        return err_set(err, GB_ATTEST,
+                       "work: hit/miss/error %lld/%lld/%lld, the reference has %lld/%lld/%lld",
+                       (long long)s->hit, (long long)s->miss, (long long)s->error,
+                       (long long)e->hit, (long long)e->miss, (long long)e->error);
+    if (s->digest != e->digest)
+        return err_set(err, GB_ATTEST, "checksum: %016llx, the reference has %016llx",
+                       (unsigned long long)s->digest, (unsigned long long)e->digest);
+    return 0;
+}
+
+/* ---- Sampling
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static int take_sample(struct trial_state *state, struct child *measured, struct err *err) {
+    struct reading before, after;
+    struct sample sample;
+    meter_read(&before, state->adapter.pid);
+    if (child_say(measured, "go\n", err) < 0 ||
+        child_expect(measured, WIRE_SAMPLE, state->cell->timeout_s, err) < 0)
+        return -1;
+    sample = measured->message.sample;
+    if (child_expect(measured, WIRE_LATENCY, state->cell->timeout_s, err) < 0)
+        return -1;
+    meter_read(&after, state->adapter.pid);
+    if (check_sample(state, &sample, err) < 0)
+        return -1;
+    sample.usage = meter_between(&before, &after);
+    sample.warmup = state->rep->nsamples < state->cell->warmup;
+    if (!(sample.hist = malloc(sizeof *sample.hist)))
+        return err_set(err, GB_RUNTIME, "out of memory");
+    *sample.hist = measured->message.hist;
+    state->rep->samples[state->rep->nsamples++] = sample;
+    return 0;
+}
+
+static int take_samples(struct trial_state *state, struct child *measured, bool *complete,
+                        struct err *err) {
+    int wanted = state->cell->warmup + state->cell->samples;
+    if (!(state->rep->samples = calloc((size_t)wanted, sizeof *state->rep->samples)))
+        return err_set(err, GB_RUNTIME, "out of memory");
+    while (state->rep->nsamples < wanted) {
+        if (interrupts) {
+            *complete = false;
+            return 0;
+        }
+        if (take_sample(state, measured, err) < 0)
+            return -1;
+    }
+    state->rep->pss_b = meter_pss(state->adapter.pid);
+    return 0;
+}
+
+/* stop, attest, bye. */
+static int stop(struct child *child, struct attest *attest, double timeout_s, struct err *err) {
+    if (child_say(child, "stop\n", err) < 0 || child_expect(child, WIRE_ATTEST, timeout_s, err) < 0)
+        return -1;
+    *attest = child->message.attest;
+    if (child_expect(child, WIRE_BYE, timeout_s, err) < 0)
+        return -1;
+    child_end(child, 5);
+    return 0;
+}
+
+static int stop_all(struct trial_state *state, struct err *err) {
+    struct attest peer;
+    double timeout = state->cell->timeout_s;
+    if (state->cell->kind == GB_SERVER && stop(&state->peer, &peer, timeout, err) < 0)
+        return -1;
+    if (stop(&state->adapter, &state->rep->at_end, timeout, err) < 0)
+        return -1;
+    if (state->cell->kind == GB_CLIENT && stop(&state->peer, &peer, timeout, err) < 0)
+        return -1;
+    return check_end(&state->rep->at_ready, &state->rep->at_end, err);
+}
+
+/* ---- The whole
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static int run(struct trial_state *state, bool *complete, struct err *err) {
+    struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
+    if (start_all(state, err) < 0 || check_attest(state, &state->rep->at_ready, err) < 0 ||
+        take_samples(state, measured, complete, err) < 0)
+        return -1;
+    return stop_all(state, err);
+}
+
+static void keep_lifetime(struct rep *rep, const struct rusage *u) {
+    rep->peak_rss_b = (int64_t)u->ru_maxrss * 1024;
+    rep->lifetime.user_ns = (int64_t)u->ru_utime.tv_sec * 1000000000 + u->ru_utime.tv_usec * 1000;
+    rep->lifetime.sys_ns = (int64_t)u->ru_stime.tv_sec * 1000000000 + u->ru_stime.tv_usec * 1000;
+    rep->lifetime.cpu_ns = rep->lifetime.user_ns + rep->lifetime.sys_ns;
+    rep->lifetime.nvcsw = u->ru_nvcsw;
+    rep->lifetime.nivcsw = u->ru_nivcsw;
+}
+
+/* A store or a server that died is the cause, and the complaint of its other end is not. */
+static void blame_peer(struct trial_state *state, struct err *err) {
+    struct err peer;
+    if (state->cell->kind != GB_CLIENT || !state->peer.pid || err->code == GB_INTERRUPTED)
+        return;
+    if (child_expect(&state->peer, WIRE_BYE, 0.05, &peer) < 0 && !strstr(peer.text, "was silent"))
+        *err = peer;
+}
+
+struct rep trial_run(const struct trial_context *context, const struct cell *cell, int cell_index,
+                     int rep_index, const struct expectation *expect, bool *complete) {
+    struct rep rep = {.cell = cell_index, .rep = rep_index};
+    struct trial_state *state = calloc(1, sizeof *state);
+    struct err err = {0};
+    *complete = true;
+    if (!state) {
+        snprintf(rep.void_reason, sizeof rep.void_reason, "out of memory");
+        rep.void_code = GB_RUNTIME;
+        return rep;
+    }
+    *state =
+        (struct trial_state){.context = context,
+                             .cell = cell,
+                             .model = registry_model(context->reg, cell->model),
+                             .expect = expect,
+                             .rep = &rep,
+                             .hash_seed = 1 + (context->seed + (uint64_t)rep_index) % 4294967295u};
+    if (place_make(&state->place, context->machine, cell->cores, cell->peer_cores, &err) == 0) {
+        snprintf(rep.cpus_planned, sizeof rep.cpus_planned, "%s", state->place.subject_list);
+        snprintf(rep.peer_cpus, sizeof rep.peer_cpus, "%s", state->place.peer_list);
+        rep.shared_core = state->place.shared;
+        if (run(state, complete, &err) < 0)
+            blame_peer(state, &err);
+    }
+    child_end(&state->adapter, err.code ? 0 : 5);
+    keep_lifetime(&rep, &state->adapter.usage);
+    child_end(&state->peer, err.code ? 0 : 5);
+    place_free(&state->place);
+    free(state);
+    if (err.code == GB_INTERRUPTED)
+        *complete = false;
+    else if (err.code) {
+        snprintf(rep.void_reason, sizeof rep.void_reason, "%.399s", err.text);
+        rep.void_code = err.code;
+    }
+    return rep;
+}
+
+void rep_free(struct rep *rep) {
+    for (int i = 0; i < rep->nsamples; i++)
+        free(rep->samples[i].hist);
+    free(rep->samples);
+    rep->samples = NULL;
+    rep->nsamples = 0;
+}
