@@ -1,4 +1,4 @@
-/* common.c - the register, arguments and the digest. */
+/* common.c - the register of workloads, their parameters on a command line, and the digest. */
 #include "workload.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +7,12 @@
 const struct workload *const workloads[] = {&cpu_queens, &cpu_sha256, &io_employee, &io_echo, NULL};
 
 const struct param common_params[] = {
-    {"ops", "100", "ops in a sample"},
-    {"seed", "42", "what the data are made from"},
-    {"workers", "1", "threads or processes (cpu workloads)"},
-    {"concurrency", "1",
+    {"ops", 100, 1, 1000000000, "ops in a sample"},
+    {"seed", 42, 0, INT32_MAX, "what the data are made from"},
+    {"workers", 1, 1, 1024, "threads or processes (cpu workloads)"},
+    {"concurrency", 1, 1, 100000,
      "ops in flight, each on a connection of its own (client and server workloads)"},
-    {NULL, NULL, NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 
 const struct workload *workload_find(const char *name) {
@@ -22,52 +22,71 @@ const struct workload *workload_find(const char *name) {
     return NULL;
 }
 
-static int has_key(const struct param *params, const char *word, size_t size) {
-    for (; params->key; params++)
-        if (strlen(params->key) == size && !memcmp(params->key, word, size))
-            return 1;
-    return 0;
-}
+/* ---- Parameters */
 
-static int in_list(const char *const *keys, const char *word, size_t size) {
-    for (; keys && *keys; keys++)
-        if (strlen(*keys) == size && !memcmp(*keys, word, size))
-            return 1;
-    return 0;
-}
-
-const char *args_unknown(const struct args *args, const struct workload *workload,
-                         const char *const *extra) {
-    for (int i = 0; i < args->count; i++) {
-        const char *word = args->words[i], *equals = strchr(word, '=');
-        size_t size = equals ? (size_t)(equals - word) : 0;
-        if (!size || !(has_key(common_params, word, size) ||
-                       has_key(workload->params, word, size) || in_list(extra, word, size)))
-            return word;
-    }
+static const struct param *find_in(const struct param *list, const char *key, size_t size) {
+    for (; list && list->key; list++)
+        if (strlen(list->key) == size && !memcmp(list->key, key, size))
+            return list;
     return NULL;
 }
 
-const char *args_text(const struct args *args, const char *key, const char *standard) {
-    size_t size = strlen(key);
-    for (int i = 0; i < args->count; i++)
-        if (!strncmp(args->words[i], key, size) && args->words[i][size] == '=')
-            return args->words[i] + size + 1;
-    return standard;
+static const struct param *find(const struct args *args, const char *key, size_t size) {
+    const struct param *found = find_in(common_params, key, size);
+    if (!found)
+        found = find_in(args->workload->params, key, size);
+    return found ? found : find_in(args->own, key, size);
 }
 
-int64_t args_int(const struct args *args, const char *key, int64_t standard) {
-    const char *text = args_text(args, key, NULL);
-    char *end;
-    int64_t value;
-    if (!text)
-        return standard;
-    value = strtoll(text, &end, 10);
-    if (*text && !*end && value >= 0)
-        return value;
-    fprintf(stderr, "%s=%s: a whole number of 0 or more was expected\n", key, text);
-    exit(2);
+static size_t add_keys(char *text, size_t used, size_t room, const struct param *list) {
+    for (; list && list->key && used < room; list++)
+        used += (size_t)snprintf(text + used, room - used, " %s", list->key);
+    return used;
 }
+
+static int unknown(const struct args *args, const char *word, char *message, size_t room) {
+    size_t used = (size_t)snprintf(
+        message, room, "unknown parameter '%.60s' of %s; there are:", word, args->workload->name);
+    used = add_keys(message, used, room, common_params);
+    used = add_keys(message, used, room, args->workload->params);
+    add_keys(message, used, room, args->own);
+    return -1;
+}
+
+static int check_word(const struct args *args, const char *word, char *message, size_t room) {
+    const char *equals = strchr(word, '=');
+    const struct param *param = equals ? find(args, word, (size_t)(equals - word)) : NULL;
+    long long value;
+    char *end;
+    if (!param)
+        return unknown(args, word, message, room);
+    value = strtoll(equals + 1, &end, 10);
+    if (end > equals + 1 && !*end && value >= param->least && value <= param->most)
+        return 0;
+    snprintf(message, room, "%.60s: a whole number from %lld to %lld was expected", word,
+             (long long)param->least, (long long)param->most);
+    return -1;
+}
+
+int args_check(const struct args *args, char *message, size_t room) {
+    for (int i = 0; i < args->count; i++)
+        if (check_word(args, args->words[i], message, room) < 0)
+            return -1;
+    return 0;
+}
+
+int64_t args_int(const struct args *args, const char *key) {
+    size_t size = strlen(key);
+    const struct param *param = find(args, key, size);
+    if (!param)
+        abort();
+    for (int i = 0; i < args->count; i++)
+        if (!strncmp(args->words[i], key, size) && args->words[i][size] == '=')
+            return strtoll(args->words[i] + size + 1, NULL, 10);
+    return param->standard;
+}
+
+/* ---- The digest */
 
 uint64_t fnv1a64(uint64_t hash, const void *bytes, size_t size) {
     const unsigned char *byte = bytes;
@@ -76,12 +95,16 @@ uint64_t fnv1a64(uint64_t hash, const void *bytes, size_t size) {
     return hash;
 }
 
+void put_le64(unsigned char bytes[8], uint64_t value) {
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(value >> (8 * i));
+}
+
 void tally_add(struct tally *tally, uint64_t id, enum op_class class, const void *result,
                size_t size) {
     unsigned char number[8];
-    for (int i = 0; i < 8; i++)
-        number[i] = (unsigned char)(id >> (8 * i));
-    tally->digest += fnv1a64(fnv1a64(0xcbf29ce484222325u, number, 8), result, size);
+    put_le64(number, id);
+    tally->digest += fnv1a64(fnv1a64(FNV_START, number, 8), result, size);
     tally->ops++;
     tally->hit += class == OP_HIT;
     tally->miss += class == OP_MISS;

@@ -1,76 +1,89 @@
 /* io_employee.c - the founding example: a name gives an id, the id gives the details.
  *
- * The store holds EMPLOYEES people. Number i is called emp<i>, has the id (7919 i + 104729) mod
- * 1000003 (a bijection) and the boss number floor(i / 10). Op `id` asks for a name that is picked
- * by three steps of the LCG from seed + id; of each hundred ops, number 37 asks for a name that
- * nobody has (a miss), and number 73 for one whose id leads nowhere (an error: the details are
- * missing). Result: the name and the record for a hit, the name for an error, nothing for a miss.
- */
+ * The store answers `employee:id:<name>` with an id and `employee:<id>` with a record. Person i has
+ * the id (7919 i + 104729) mod 1000003, which is a bijection, so no two share one, and the boss
+ * floor(i / 10). Op `id` picks a person by three steps of the LCG from seed + id. Of each hundred
+ * ops, number 37 asks for a name that nobody has (a miss: no second question), and number 73 for a
+ * leaver, whose id leads nowhere (an error). Result: name and record for a hit, the name for an
+ * error, nothing for a miss. */
 #include "workload.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct client {
+enum { IDS = 1000003 }; /* a prime; leavers have the numbers from here on, which nobody else has */
+
+struct questions {
     uint64_t seed;
+    int64_t employees;
     size_t record;
 };
 
 static const struct param params[] = {
-    {"record", "256", "bytes of a record, blanks at its end included"},
-    {"delay_us", "1000", "service delay of the embedded store, for each command"},
-    {NULL, NULL, NULL},
+    {"employees", 100000, 1, 1000000, "people in the store"},
+    {"record", 256, 128, RECORD_MAX, "bytes of a record, blanks at its end included"},
+    {"delay_us", 1000, 0, 10000000, "service delay of the embedded store, for each command"},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static void *setup(const struct args *args) {
-    struct client *state = malloc(sizeof *state);
+    struct questions *state = malloc(sizeof *state);
     if (!state)
         return NULL;
-    state->seed = (uint64_t)args_int(args, "seed", 42);
-    state->record = (size_t)args_int(args, "record", 256);
+    state->seed = (uint64_t)args_int(args, "seed");
+    state->employees = args_int(args, "employees");
+    state->record = (size_t)args_int(args, "record");
     return state;
 }
 
 int64_t employee_id(int64_t i) {
-    return (7919 * i + 104729) % 1000003;
+    return (7919 * i + 104729) % IDS;
 }
 
-size_t employee_record(int64_t i, size_t size, char *record) {
+int64_t leaver_id(int64_t i) {
+    return IDS + i;
+}
+
+void employee_record(int64_t i, size_t size, char *record) {
     int64_t id = employee_id(i);
-    int used =
-        snprintf(record, RECORD_MAX,
-                 "{\"id\":%lld,\"name\":\"emp%06lld\",\"dept\":%lld,\"salary\":%lld,\"boss\":%lld}",
-                 (long long)id, (long long)i, (long long)(id % 97),
-                 (long long)(30000 + 37 * id % 90000), (long long)employee_id(i / 10));
-    size = size > RECORD_MAX ? RECORD_MAX : size < (size_t)used ? (size_t)used : size;
-    memset(record + used, ' ', size - (size_t)used);
-    return size;
+    char text[128]; /* the least size of a record: no number is longer than seven digits */
+    int used = snprintf(text, sizeof text,
+                        "{\"id\":%lld,\"name\":\"emp%06lld\",\"dept\":%lld,\"salary\":%lld,"
+                        "\"boss\":%lld}",
+                        (long long)id, (long long)i, (long long)(id % 97),
+                        (long long)(30000 + 37 * id % 90000), (long long)employee_id(i / 10));
+    memset(record, ' ', size);
+    memcpy(record, text, (size_t)used);
 }
 
-enum op_class employee_pick(uint64_t seed, uint64_t id, char *name, int64_t *i) {
-    uint64_t x = lcg(lcg(lcg((uint32_t)((seed + id) & 0x7fffffffu))));
+enum op_class employee_pick(uint64_t seed, uint64_t id, int64_t employees, char name[NAME_ROOM],
+                            int64_t *i) {
+    uint32_t x = lcg(lcg(lcg((uint32_t)((seed + id) & INT32_MAX))));
+    int64_t person = (int64_t)x * employees >> 31;
     if (id % 100 == 37) {
-        snprintf(name, 16, "nob%06llu", (unsigned long long)(x * EMPLOYEES >> 31));
+        snprintf(name, NAME_ROOM, "nob%06lld", (long long)person);
         return OP_MISS;
     }
     if (id % 100 == 73) {
-        snprintf(name, 16, "gone%06llu", (unsigned long long)(x * DANGLING >> 31));
+        snprintf(name, NAME_ROOM, "gone%06lld", (long long)((int64_t)x * LEAVERS >> 31));
         return OP_ERROR;
     }
-    *i = (int64_t)(x * EMPLOYEES >> 31);
-    snprintf(name, 16, "emp%06lld", (long long)*i);
+    snprintf(name, NAME_ROOM, "emp%06lld", (long long)person);
+    *i = person;
     return OP_HIT;
 }
 
 static enum op_class op(const void *opaque, uint64_t id, unsigned char *result, size_t *size) {
-    const struct client *state = opaque;
-    char name[16];
+    const struct questions *state = opaque;
+    char name[NAME_ROOM];
     int64_t i = 0;
-    enum op_class class = employee_pick(state->seed, id, name, &i);
+    enum op_class class = employee_pick(state->seed, id, state->employees, name, &i);
     *size = class == OP_MISS ? 0 : strlen(name);
     memcpy(result, name, *size);
-    if (class == OP_HIT)
-        *size += employee_record(i, state->record, (char *)result + *size);
+    if (class == OP_HIT) {
+        employee_record(i, state->record, (char *)result + *size);
+        *size += state->record;
+    }
     return class;
 }
 
@@ -80,4 +93,5 @@ const struct workload io_employee = {
     .about = "name -> id -> details from a store over RESP2: two dependent requests",
     .params = params,
     .setup = setup,
-    .op = op};
+    .op = op,
+};

@@ -1,9 +1,10 @@
-/* workload.h - what is done: the register of workloads, their arguments and their digest. No clock,
- * no thread, no socket in this room: how ops are run at the same time is the adapters' business.
+/* workload.h - what is done: the register of workloads, their parameters and their digest. No
+ * clock, no thread, no socket in this room: how ops are run at the same time is the adapters'
+ * business.
  *
- * An op is named by its number. For each workload one function tells what op number `id` must give;
- * cpu workloads compute it, the others know it (which is how a client or a load generator checks
- * its peer). */
+ * An op is named by its number. For each workload one function tells what op number `id` must
+ * give: cpu workloads compute it, the others know it, which is how a client or a load generator
+ * checks its peer. */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
@@ -20,22 +21,29 @@ struct tally {
     int64_t ops, hit, miss, error;
 };
 
-/* key=value words of a command line; the strings are the caller's. */
+/* A parameter: a whole number with its standard value and the range in which it makes sense. Lists
+ * of them end with a NULL key. */
+struct param {
+    const char *key;
+    int64_t standard, least, most;
+    const char *about;
+};
+
+/* The key=value words of a command line, and who may be meant by them. All is the caller's. */
 struct args {
+    const struct workload *workload;
+    const struct param *own; /* of the program that is run, or NULL */
     char *const *words;
     int count;
 };
 
-struct param {
-    const char *key, *standard, *about;
-};
-
 struct workload {
     const char *name, *kind, *about; /* kind: cpu, client or server */
-    const struct param *params; /* ended by a NULL key; without those that all workloads share */
-    void *(*setup)(const struct args *args); /* NULL: out of memory. Read-only afterwards, so
-                                                threads may share it */
-    /* Writes the result of op `id` to result (OP_RESULT_MAX bytes) and its size to *size. */
+    const struct param *params;      /* beside those that all workloads share */
+    /* State that ops only read, so threads may share it; free() ends it. NULL: out of memory. */
+    void *(*setup)(const struct args *args);
+    /* Writes the result of op `id` to result (OP_RESULT_MAX bytes) and its size to *size. Any
+     * thread. */
     enum op_class (*op)(const void *state, uint64_t id, unsigned char *result, size_t *size);
 };
 
@@ -45,18 +53,24 @@ extern const struct workload cpu_queens, cpu_sha256, io_employee, io_echo;
 extern const struct workload *const workloads[];
 const struct workload *workload_find(const char *name); /* NULL: none of that name */
 
-/* Keys that every workload and adapter understands, ended by a NULL key. */
+/* What every workload and adapter understands: ops, seed, workers, concurrency. */
 extern const struct param common_params[];
 
-/* The first word that is not key=value with a key that is common, of the workload or in `extra`
- * (NULL-ended, may be NULL); NULL if all are. */
-const char *args_unknown(const struct args *args, const struct workload *workload,
-                         const char *const *extra);
-const char *args_text(const struct args *args, const char *key, const char *standard);
-/* A number; what does not parse is reported on stderr and ends the program with 2. */
-int64_t args_int(const struct args *args, const char *key, int64_t standard);
+/* 0 if each word is key=value with a known key and a number in its range; else -1, with one line
+ * for a person in message. */
+int args_check(const struct args *args, char *message, size_t room);
+/* The number given for `key`, or its standard. Only after args_check; a key that is in no list is a
+ * mistake of the program, and aborts it. */
+int64_t args_int(const struct args *args, const char *key);
 
+/* FNV-1a, with the constants of its authors, over `size` more bytes; the first call is given
+ * FNV_START. */
+#define FNV_START 0xcbf29ce484222325u
 uint64_t fnv1a64(uint64_t hash, const void *bytes, size_t size);
+
+/* `value` as 8 bytes, little endian: how ids and counts enter results and digests. */
+void put_le64(unsigned char bytes[8], uint64_t value);
+
 void tally_add(struct tally *tally, uint64_t id, enum op_class class, const void *result,
                size_t size);
 void tally_merge(struct tally *into, const struct tally *from);
@@ -64,16 +78,16 @@ void tally_merge(struct tally *into, const struct tally *from);
 /* The generator of workload data: x -> (1103515245 x + 12345) mod 2^31. */
 uint32_t lcg(uint32_t x);
 
-/* ---- io_employee: what the store holds. Employee i of EMPLOYEES is emp<i, six digits>. */
-enum { EMPLOYEES = 100000, DANGLING = 1000, RECORD_MAX = 4096 };
+/* ---- io_employee: what the store holds. Employee i is emp<i, six digits>; a leaver is gone<i>,
+ * whose id still stands in the store, but leads nowhere. */
+enum { LEAVERS = 1000, RECORD_MAX = 4096, NAME_ROOM = 16 };
 int64_t employee_id(int64_t i);
-/* JSON, padded with blanks to `size` bytes (at most RECORD_MAX); returns size. */
-size_t employee_record(int64_t i, size_t size, char *record);
-/* The name that op `id` asks for, and how that ends; *i is the employee's number for OP_HIT. Name:
- * 16 bytes. */
-enum op_class employee_pick(uint64_t seed, uint64_t id, char *name, int64_t *i);
-
-/* ---- io_echo: the payload of op `id`: `size` bytes, the first four its length, little endian. */
-void echo_payload(uint64_t seed, uint64_t id, unsigned char *payload, size_t size);
+int64_t leaver_id(int64_t i);
+/* JSON, padded with blanks to `size` bytes, 128 to RECORD_MAX, and no 0 byte after them. */
+void employee_record(int64_t i, size_t size, char *record);
+/* The name that op `id` asks for when there are `employees` people, how that ends, and in *i the
+ * number of the person that is found (OP_HIT only). */
+enum op_class employee_pick(uint64_t seed, uint64_t id, int64_t employees, char name[NAME_ROOM],
+                            int64_t *i);
 
 #endif

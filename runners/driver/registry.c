@@ -16,7 +16,7 @@ static const char *const kind_names[] = {"cpu", "client", "server"};
  * ------------------------------------------------------------------------------------------------------------
  */
 
-static int find_places(struct registry *reg, struct err *err) {
+int registry_places(struct registry *reg, struct err *err) {
     char self[GB_PATH_MAX];
     const char *home = getenv("GILBENCH_HOME");
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -195,7 +195,8 @@ static int read_workloads(struct registry *reg, struct err *err) {
 int registry_open(struct registry *reg, const char *python, struct err *err) {
     memset(reg, 0, sizeof *reg);
     COPY(reg->python, python);
-    if (find_places(reg, err) < 0 || read_registers(reg, err) < 0 || read_workloads(reg, err) < 0)
+    if (registry_places(reg, err) < 0 || read_registers(reg, err) < 0 ||
+        read_workloads(reg, err) < 0)
         return -1;
     return probe_python(reg, err);
 }

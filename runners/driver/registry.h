@@ -47,6 +47,9 @@ struct registry {
  * the interpreter. About 80 ms. */
 int registry_open(struct registry *reg, const char *python, struct err *err);
 
+/* Only home and build, for verbs that run nothing. */
+int registry_places(struct registry *reg, struct err *err);
+
 const struct model *registry_model(const struct registry *reg, const char *name);
 const struct workload_info *registry_workload(const struct registry *reg, const char *name);
 const struct store_model *registry_store(const struct registry *reg, const char *name);

@@ -1,0 +1,112 @@
+/* cmd_plot.c - gilbench plot: .dat files, and gnuplot over them, as SVG and PNG. */
+#include "cmd.h"
+#include "facts.h"
+#include "spawn.h"
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] = "usage: gilbench plot [DIR | results.json]\n"
+                           "\n"
+                           "Draws the pictures of a run (default: results/latest) into DIR/plots, "
+                           "as SVG and PNG, with gnuplot. The data are in\n"
+                           "DIR/plots/*.dat; the scripts are plots/*.gp.\n"
+                           "\n"
+                           "example: gilbench plot results/latest\n";
+
+/* One double-quoted gnuplot assignment; what would end the string is left out. */
+static size_t assign(char *text, size_t room, const char *name, const char *value) {
+    size_t used = (size_t)snprintf(text, room, "%s=\"", name);
+    for (; *value && used + 4 < room; value++)
+        if (*value != '"' && *value != '\\' && *value != '\n')
+            text[used++] = *value;
+    used += (size_t)snprintf(text + used, room - used, "\"; ");
+    return used;
+}
+
+static void caption(const struct runset *run, char *text, size_t room) {
+    snprintf(text, room, "%s, %s | %s | commit %s | run %s | bars: 95 %% intervals",
+             fact_find(run, "cpu_model"), fact_find(run, "topology"), fact_find(run, "python"),
+             fact_find(run, "commit"), run->run_id);
+}
+
+static int draw(const struct registry *reg, const struct runset *run, const char *folder,
+                const char *name, const char *format, struct err *err) {
+    char script[PATH_MAX], commands[8192], line[600], data[PATH_MAX], image[PATH_MAX],
+        include[PATH_MAX], answer[2000], prefix[64];
+    char *argv[] = {"gnuplot", "-e", commands, script, NULL};
+    const char *dash = strchr(name, '-');
+    size_t used = 0;
+    snprintf(prefix, sizeof prefix, "%.*s", (int)(dash - name), name);
+    snprintf(script, sizeof script, "%s/plots/%s.gp", reg->home, prefix);
+    snprintf(include, sizeof include, "%s/plots/common.gp", reg->home);
+    snprintf(data, sizeof data, "%.3800s/%s.dat", folder, name);
+    snprintf(image, sizeof image, "%.3800s/%s.%s", folder, name, format);
+    caption(run, line, sizeof line);
+    used += assign(commands + used, sizeof commands - used, "data", data);
+    used += assign(commands + used, sizeof commands - used, "image", image);
+    used += assign(commands + used, sizeof commands - used, "format", format);
+    used += assign(commands + used, sizeof commands - used, "workload", dash + 1);
+    used += assign(commands + used, sizeof commands - used, "common", include);
+    assign(commands + used, sizeof commands - used, "caption", line);
+    if (run_capture(reg, argv, answer, sizeof answer, err) == 0)
+        return 0;
+    if (strstr(err->text, "cannot run it"))
+        return err_set(err, GB_RUNTIME,
+                       "gnuplot is not installed (package gnuplot-nox); the data are in %s",
+                       folder);
+    return -1;
+}
+
+static int draw_all(const struct registry *reg, const struct runset *run, const char *folder,
+                    struct err *err) {
+    struct dirent *entry;
+    DIR *dir = opendir(folder);
+    int failed = dir ? 0 : err_set(err, GB_RUNTIME, "cannot read %s: %s", folder, strerror(errno));
+    while (!failed && (entry = readdir(dir))) {
+        char name[256];
+        char *end = strstr(entry->d_name, ".dat");
+        if (!end || end[4] || !strchr(entry->d_name, '-'))
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(end - entry->d_name), entry->d_name);
+        failed = draw(reg, run, folder, name, "svg", err) < 0 ||
+                 draw(reg, run, folder, name, "png", err) < 0;
+    }
+    if (dir)
+        closedir(dir);
+    return failed ? -1 : 0;
+}
+
+int cmd_plot(int argc, char **argv) {
+    char file[PATH_MAX], folder[PATH_MAX], plots[PATH_MAX + 8];
+    struct registry *reg = calloc(1, sizeof *reg);
+    struct runset run = {0};
+    struct err err = {0};
+    int code = GB_OK;
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        fputs(help, stdout);
+        free(reg);
+        return GB_OK;
+    }
+    if (!reg || registry_places(reg, &err) < 0 ||
+        find_results(argc > 1 ? argv[1] : "results/latest", file, folder, sizeof file, &err) < 0 ||
+        results_read(file, &run, &err) < 0) {
+        code = complain(&err);
+    } else {
+        snprintf(plots, sizeof plots, "%s/plots", folder);
+        if (mkdir(plots, 0777) < 0 && errno != EEXIST)
+            err_set(&err, GB_RUNTIME, "cannot make the folder %s: %s", plots, strerror(errno));
+        if (err.code || dat_write(&run, plots, &err) < 0 || draw_all(reg, &run, plots, &err) < 0)
+            code = complain(&err);
+        else
+            fprintf(stderr, "plots: %s\n", plots);
+    }
+    runset_free(&run);
+    free(reg);
+    return code;
+}

@@ -1,0 +1,250 @@
+/* cmd_report.c - gilbench report: report.md, made from results.json alone: the summary first, then
+ * pictures with their answers, then what was attested, the machine, and how to repeat it. */
+#include "cmd.h"
+#include "facts.h"
+#include "matrix.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char help[] = "usage: gilbench report [DIR | results.json]\n"
+                           "\n"
+                           "Writes DIR/report.md for a run (default: results/latest). Run gilbench "
+                           "plot first for its pictures.\n"
+                           "\n"
+                           "example: gilbench report results/latest\n";
+
+/* ---- Tables
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static bool has_number(const struct result *r) {
+    return !*r->cell.not_run && !*r->void_reason && r->ops_per_s.n;
+}
+
+static bool is_shared(const struct result *r) {
+    return r->nreps && r->reps[0].shared_core;
+}
+
+static void write_numbers(FILE *out, const struct result *r) {
+    char rate[96], speedup[96], cpu[32], user[32], sys[32], p50[32], p99[32], pss[32], startup[32],
+        peak[32];
+    format_interval(rate, sizeof rate, &r->ops_per_s, format_si);
+    format_interval(speedup, sizeof speedup, &r->speedup, format_ratio);
+    format_ns(cpu, sizeof cpu, r->cpu_ns_per_op.value);
+    format_ns(user, sizeof user, r->user_ns_per_op.value);
+    format_ns(sys, sizeof sys, r->sys_ns_per_op.value);
+    format_ns(p50, sizeof p50, r->p50_ns.value);
+    format_ns(p99, sizeof p99, r->p99_ns.value);
+    format_bytes(pss, sizeof pss, r->pss_b.value);
+    format_bytes(peak, sizeof peak, r->peak_rss_b.value);
+    format_ns(startup, sizeof startup, r->startup_ns.value);
+    fprintf(out, "%s | %s | %s (%s + %s) | %.3g / %.3g | %s | %s | %s | %s | %s%s |\n", rate,
+            speedup, cpu, user, sys, r->nvcsw_per_op.value, r->nivcsw_per_op.value, p50, p99, pss,
+            peak, startup, is_shared(r) ? " (shared core)" : "");
+}
+
+static void write_row(FILE *out, const struct result *r) {
+    char model[2 * GB_NAME_MAX], params[256];
+    cell_model(&r->cell, model, sizeof model);
+    format_params(params, sizeof params, &r->cell);
+    fprintf(out, "| %s | %s | ", model, params);
+    if (*r->cell.not_run)
+        fprintf(out, "NOT RUN: %s | | | | | | | | |\n", r->cell.not_run);
+    else if (*r->void_reason)
+        fprintf(out, "VOID: %s | | | | | | | | |\n", r->void_reason);
+    else if (!r->ops_per_s.n)
+        fputs("no rep was finished | | | | | | | | |\n", out);
+    else
+        write_numbers(out, r);
+}
+
+static bool first_of_workload(const struct runset *run, int index) {
+    for (int i = 0; i < index; i++)
+        if (!strcmp(run->results[i].cell.workload, run->results[index].cell.workload))
+            return false;
+    return true;
+}
+
+static void write_workload_table(FILE *out, const struct runset *run, const char *workload) {
+    fprintf(out,
+            "\n### %s\n\n"
+            "| model | parameters | ops/s [95 %%] | speed-up [95 %%] | CPU per op (user + sys) | "
+            "switches per op, vol. / invol. | p50 | "
+            "p99 | PSS of the tree | peak RSS | start-up |\n"
+            "|---|---|---|---|---|---|---|---|---|---|---|\n",
+            workload);
+    for (int i = 0; i < run->nresults; i++)
+        if (!strcmp(run->results[i].cell.workload, workload))
+            write_row(out, &run->results[i]);
+}
+
+/* ---- Pictures and their answers
+ * -------------------------------------------------------------------------------------------- */
+
+static const char *axis_text(const struct result *r, const char *axis) {
+    const char *value = cell_param(&r->cell, axis);
+    return value ? value : "1";
+}
+
+static int most(const struct runset *run, const char *workload, const char *axis) {
+    int greatest = 0, value;
+    for (int i = 0; i < run->nresults; i++)
+        if (!strcmp(run->results[i].cell.workload, workload) &&
+            sscanf(axis_text(&run->results[i], axis), "%d", &value) == 1)
+            greatest = value > greatest ? value : greatest;
+    return greatest;
+}
+
+/* "model 1.98x [1.95x, 2.01x]" of every cell at the right end of the picture. */
+static void write_answer(FILE *out, const struct runset *run, const char *workload,
+                         const char *axis, size_t offset, void (*format)(char *, size_t, double)) {
+    int x = most(run, workload, axis), value;
+    const char *comma = "";
+    for (int i = 0; i < run->nresults; i++) {
+        const struct result *r = &run->results[i];
+        const struct estimate *e = (const struct estimate *)((const char *)r + offset);
+        char model[2 * GB_NAME_MAX], text[96];
+        if (!has_number(r) || strcmp(r->cell.workload, workload) ||
+            sscanf(axis_text(r, axis), "%d", &value) != 1 || value != x || !e->n)
+            continue;
+        cell_model(&r->cell, model, sizeof model);
+        format_interval(text, sizeof text, e, format);
+        fprintf(out, "%s%s %s", comma, model, text);
+        comma = "; ";
+    }
+    fputs(".\n", out);
+}
+
+static void write_picture(FILE *out, const char *folder, const char *prefix, const char *workload,
+                          const char *question) {
+    char path[PATH_MAX];
+    struct stat info;
+    snprintf(path, sizeof path, "%.3000s/plots/%s-%s.svg", folder, prefix, workload);
+    if (stat(path, &info) == 0)
+        fprintf(out, "\n![%s](plots/%s-%s.svg)\n\n", question, prefix, workload);
+    else
+        fprintf(out, "\n**%s** (no picture: run `gilbench plot`)\n\n", question);
+}
+
+static void write_pictures(FILE *out, const struct runset *run, const char *folder,
+                           const struct cell *cell) {
+    const char *w = cell->workload;
+    if (cell->kind == GB_CPU) {
+        write_picture(out, folder, "speedup", w, "Do more workers make it faster?");
+        fprintf(out, "Speed-up of %s with %d workers: ", w, most(run, w, "workers"));
+        write_answer(out, run, w, "workers", offsetof(struct result, speedup), format_ratio);
+        return;
+    }
+    write_picture(out, folder, "load", w, "How many requests a second, at what cost?");
+    fprintf(out, "%s with %d in flight, ops/s: ", w, most(run, w, "concurrency"));
+    write_answer(out, run, w, "concurrency", offsetof(struct result, ops_per_s), format_si);
+    fputs("CPU per op: ", out);
+    write_answer(out, run, w, "concurrency", offsetof(struct result, cpu_ns_per_op), format_ns);
+    write_picture(out, folder, "latency", w, "How long does one request take?");
+    fprintf(out, "99th percentile of %s with %d in flight: ", w, most(run, w, "concurrency"));
+    write_answer(out, run, w, "concurrency", offsetof(struct result, p99_ns), format_ns);
+}
+
+/* ---- The rest
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void write_attestation(FILE *out, const struct runset *run) {
+    fputs("\n## What was in force\n\n"
+          "Each process said this of itself after all imports, and again at its end; a difference "
+          "to what was planned makes its cell VOID.\n\n"
+          "| cell | GIL | runtime | loop | cores of the subject | cores of the peer | start method "
+          "| build | digest |\n"
+          "|---|---|---|---|---|---|---|---|---|\n",
+          out);
+    for (int i = 0; i < run->nresults; i++) {
+        const struct result *r = &run->results[i];
+        const struct rep *rep = r->reps;
+        if (r->nreps && rep->nsamples)
+            fprintf(out, "| %s | %s | %s | %s | %s | %s%s | %s | %s | %016llx |\n", r->cell.id,
+                    rep->at_ready.gil, rep->at_ready.runtime, rep->at_ready.loop,
+                    rep->at_ready.affinity, *rep->peer_cpus ? rep->peer_cpus : "-",
+                    rep->shared_core ? " (shared)" : "", rep->at_ready.start_method,
+                    rep->at_ready.build, (unsigned long long)rep->samples[0].digest);
+    }
+}
+
+static void write_machine(FILE *out, const struct runset *run) {
+    fputs("\n## Machine and build\n\n| fact | value |\n|---|---|\n", out);
+    for (int i = 0; i < run->nfacts; i++)
+        fprintf(out, "| %s | %s |\n", run->facts[i].key, run->facts[i].value);
+}
+
+static void write_repeat(FILE *out, const struct runset *run) {
+    const char *only = fact_find(run, "only"), *store = fact_find(run, "store");
+    fprintf(out,
+            "\n## To repeat it\n\n```\ngit checkout %s\nmake\nbuild/release/gilbench run %s --seed "
+            "%llu --reps %d",
+            fact_find(run, "commit"), run->matrix_name, (unsigned long long)run->seed, run->reps);
+    if (*only)
+        fprintf(out, " --only '%s'", only);
+    if (*store && strcmp(store, "embedded"))
+        fprintf(out, " --store %s", store);
+    fputs("\n```\n\nThe plan is a function of matrix and seed: the same cells in the same order. "
+          "Every raw sample is in results.json.\n",
+          out);
+}
+
+static void write_report(FILE *out, const struct runset *run, const char *folder) {
+    fprintf(
+        out,
+        "# gilbench: %s\n\nRun %s, %s, %s on %s (%s), commit %s, %d processes for each cell%s.\n",
+        run->matrix_name, run->run_id, run->created_utc, fact_find(run, "python"),
+        fact_find(run, "cpu_model"), fact_find(run, "topology"), fact_find(run, "commit"),
+        run->reps, run->interrupted ? " (interrupted: fewer of some)" : "");
+    fputs("\n## Summary\n\n"
+          "Medians over processes with 95 % bootstrap intervals. Speed-up: against one worker of "
+          "the same language (`serial` for Python), "
+          "paired by block. CPU, switches and memory are those of the subject's process tree, read "
+          "from outside it.\n",
+          out);
+    for (int i = 0; i < run->nresults; i++)
+        if (first_of_workload(run, i))
+            write_workload_table(out, run, run->results[i].cell.workload);
+    fputs("\n## Pictures\n", out);
+    for (int i = 0; i < run->nresults; i++)
+        if (first_of_workload(run, i))
+            write_pictures(out, run, folder, &run->results[i].cell);
+    write_attestation(out, run);
+    write_machine(out, run);
+    write_repeat(out, run);
+}
+
+static int report(const char *arg, struct err *err) {
+    char file[PATH_MAX], folder[PATH_MAX], path[PATH_MAX + 16];
+    struct runset run;
+    FILE *out;
+    int failed = 0;
+    if (find_results(arg, file, folder, sizeof file, err) < 0 || results_read(file, &run, err) < 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/report.md", folder);
+    if (!(out = fopen(path, "w"))) {
+        failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
+    } else {
+        write_report(out, &run, folder);
+        failed = ferror(out);
+        if (fclose(out) == EOF || failed)
+            failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
+        else
+            fprintf(stderr, "report: %s\n", path);
+    }
+    runset_free(&run);
+    return failed ? -1 : 0;
+}
+
+int cmd_report(int argc, char **argv) {
+    struct err err = {0};
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        fputs(help, stdout);
+        return GB_OK;
+    }
+    return report(argc > 1 ? argv[1] : "results/latest", &err) < 0 ? complain(&err) : GB_OK;
+}
