@@ -31,9 +31,7 @@ struct pool {
     atomic_bool over;
 };
 
-/* ---- cpu
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- cpu */
 
 static void run_ops(struct worker *worker) {
     struct pool *pool = worker->pool;
@@ -62,8 +60,8 @@ static void *worker_main(void *arg) {
 }
 
 static void run_sample(struct pool *pool, struct worker *workers, int count) {
-    struct tally tally = {0};
     static struct hist latency;
+    struct tally tally = {0};
     int64_t start = now_ns(), ns;
     memset(&latency, 0, sizeof latency);
     pool->next = 0;
@@ -78,34 +76,45 @@ static void run_sample(struct pool *pool, struct worker *workers, int count) {
     child_latency(&latency);
 }
 
-static void run_cpu(struct child_args *cmd) {
-    int count = (int)args_int(&cmd->args, "workers", 1);
-    struct pool pool = {.workload = cmd->workload, .ops = args_int(&cmd->args, "ops", 100)};
+static struct worker *start_workers(struct pool *pool, int count) {
     struct worker *workers = calloc((size_t)count, sizeof *workers);
-    if (count < 1 || !workers || !(pool.state = cmd->workload->setup(&cmd->args)))
-        child_fail("cannot set up %d workers", count);
-    pthread_barrier_init(&pool.start, NULL, (unsigned)count + 1);
-    pthread_barrier_init(&pool.end, NULL, (unsigned)count + 1);
+    if (!workers)
+        child_fail("out of memory for %d workers", count);
+    pthread_barrier_init(&pool->start, NULL, (unsigned)count + 1);
+    pthread_barrier_init(&pool->end, NULL, (unsigned)count + 1);
     for (int i = 0; i < count; i++) {
-        workers[i].pool = &pool;
+        workers[i].pool = pool;
         if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]))
             child_fail("cannot start thread %d of %d", i + 1, count);
     }
+    return workers;
+}
+
+static void end_workers(struct pool *pool, struct worker *workers, int count) {
+    pool->over = true;
+    pthread_barrier_wait(&pool->start);
+    for (int i = 0; i < count; i++)
+        pthread_join(workers[i].thread, NULL);
+    free(workers);
+}
+
+static void run_cpu(const struct args *args) {
+    struct pool pool = {.workload = args->workload, .ops = args_int(args, "ops")};
+    int count = (int)args_int(args, "workers");
+    struct worker *workers;
+    if (!(pool.state = args->workload->setup(args)))
+        child_fail("out of memory for the workload");
+    workers = start_workers(&pool, count);
     child_attest();
     child_ready(0);
     while (child_wait() == CHILD_GO)
         run_sample(&pool, workers, count);
-    pool.over = true;
-    pthread_barrier_wait(&pool.start);
-    for (int i = 0; i < count; i++)
-        pthread_join(workers[i].thread, NULL);
-    free(workers);
+    child_end();
+    end_workers(&pool, workers, count);
     free(pool.state);
 }
 
-/* ---- server
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- server */
 
 static bool send_all(int fd, const char *bytes, size_t size) {
     while (size) {
@@ -131,6 +140,7 @@ static void *echo(void *arg) {
     return NULL;
 }
 
+/* A connection that finds no thread is closed: the load generator then says so. */
 static void *accept_all(void *arg) {
     int listener = (int)(intptr_t)arg, fd;
     pthread_t thread;
@@ -143,35 +153,44 @@ static void *accept_all(void *arg) {
     return NULL;
 }
 
-static void run_server(struct child_args *cmd) {
+static int listen_on(int port, int *listener) {
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)args_int(&cmd->args, "port", 0))};
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    *listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(*listener, (struct sockaddr *)&address, size) < 0 || listen(*listener, 4096) < 0)
+        child_fail("port %d: %s", port, strerror(errno));
+    getsockname(*listener, (struct sockaddr *)&address, &size);
+    return ntohs(address.sin_port);
+}
+
+static void run_server(const struct args *args) {
+    int listener, port = listen_on((int)args_int(args, "port"), &listener);
     pthread_t thread;
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0)
-        child_fail("port %d: %s", ntohs(address.sin_port), strerror(errno));
-    getsockname(listener, (struct sockaddr *)&address, &size);
     if (pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)listener))
         child_fail("cannot start the accepting thread");
     child_attest();
-    child_ready(ntohs(address.sin_port));
+    child_ready(port);
     while (child_wait() != CHILD_STOP)
         ;
+    child_end();
 }
 
+static const struct param own[] = {
+    {"port", 0, 0, 65535, "where a server listens on the loopback; 0: on a free port"},
+    {NULL, 0, 0, 0, NULL},
+};
+
 int main(int argc, char **argv) {
-    static const char *const extra[] = {"port", NULL};
-    struct child_args cmd = child_args(argc, argv, extra);
+    struct child_args cmd = child_args(argc, argv, own);
     child_begin();
-    if (!strcmp(cmd.workload->kind, "cpu"))
-        run_cpu(&cmd);
-    else if (!strcmp(cmd.workload->kind, "server"))
-        run_server(&cmd);
+    if (!strcmp(cmd.args.workload->kind, "cpu"))
+        run_cpu(&cmd.args);
+    else if (!strcmp(cmd.args.workload->kind, "server"))
+        run_server(&cmd.args);
     else
-        child_fail("pthreads does not run %s workloads", cmd.workload->kind);
-    child_end();
+        child_fail("pthreads does not run %s workloads", cmd.args.workload->kind);
     return 0;
 }

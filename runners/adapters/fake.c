@@ -1,100 +1,156 @@
 /* fake.c - an adapter that does no work and says what it is told to: for the tests of the driver.
  *
- * Its behaviour is the variant: good, or one way to be wrong. `ns` of a sample is a fixed function
- * of the sample's number, so that whatever the driver makes of it can be predicted. */
+ * Its behaviour is the variant: `good`, or one of the ways to be wrong that the table names. The
+ * digest is the reference's, and the `ns` of a sample a fixed function of the sample's number, so
+ * that whatever the driver makes of them can be predicted. */
 #include "../load/child.h"
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct tally expected(struct child_args *cmd) {
+/* Past the wire's own functions, which say only what is right. */
+static void say_raw(const char *text) {
+    ssize_t n = write(atoi(getenv("GILBENCH_OUT")), text, strlen(text));
+    (void)n;
+}
+
+static void hang(void) {
+    for (;;)
+        pause();
+}
+
+static void crash(void) {
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
+static void leave(void) {
+    exit(3);
+}
+
+static void be_slow(void) {
+    usleep(200000);
+}
+
+static void say_garbage(void) {
+    say_raw("sample ns=oops \x01\xff\n");
+}
+
+/* A line longer than the wire allows, and no end of it. */
+static void say_too_much(void) {
+    for (int i = 0; i < 10000; i++)
+        say_raw("0123456789");
+}
+
+static void say_bye(void) {
+    say_raw("bye\n");
+}
+
+static void fail(void) {
+    child_fail("the fake was asked to fail");
+}
+
+/* Leaves the cores it was given; where the machine has no other, there is nowhere to go. */
+static void unpin(void) {
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof all);
+    sched_setaffinity(0, sizeof all, &all);
+}
+
+static void spoil_digest(struct tally *tally) {
+    tally->digest ^= 1;
+}
+
+static void drop_op(struct tally *tally) {
+    tally->ops--;
+    tally->hit--;
+}
+
+#define ATTEST(gil, loop)                                                                          \
+    "attest gil=" gil " runtime=c loop=" loop " interp=0 affinity=0 build=none start_method=none " \
+    "pid=1\n"
+
+/* NULL: as a good adapter does. */
+struct behaviour {
+    const char *name;
+    void (*before_ready)(void);
+    const char *attest;
+    void (*before_sample)(void);
+    void (*spoil)(struct tally *tally);
+};
+
+static const struct behaviour behaviours[] = {
+    {.name = "good"},
+    {.name = "slow", .before_sample = be_slow},
+    {.name = "bad_digest", .spoil = spoil_digest},
+    {.name = "short", .spoil = drop_op},
+    {.name = "crash", .before_sample = crash},
+    {.name = "exit", .before_sample = leave},
+    {.name = "hang", .before_sample = hang},
+    {.name = "hang_early", .before_ready = hang},
+    {.name = "garbage", .before_sample = say_garbage},
+    {.name = "overlong", .before_sample = say_too_much},
+    {.name = "no_sample", .before_sample = say_bye},
+    {.name = "fail", .before_sample = fail},
+    {.name = "unpinned", .before_ready = unpin},
+    {.name = "wrong_loop", .attest = ATTEST("none", "some.OtherLoop")},
+    {.name = "wrong_gil", .attest = ATTEST("off", "none")},
+};
+
+static const struct behaviour *find_behaviour(const char *model) {
+    const char *colon = strchr(model, ':'), *name = colon ? colon + 1 : "good";
+    for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++)
+        if (!strcmp(behaviours[i].name, name))
+            return &behaviours[i];
+    fprintf(stderr, "the fake knows no behaviour '%s'\n", name);
+    exit(2);
+}
+
+static struct tally expected(const struct args *args) {
     static unsigned char result[OP_RESULT_MAX];
     struct tally tally = {0};
-    void *state = cmd->workload->setup(&cmd->args);
-    int64_t ops = args_int(&cmd->args, "ops", 100);
+    void *state = args->workload->setup(args);
     size_t size;
-    for (int64_t id = 0; state && id < ops; id++) {
-        enum op_class class = cmd->workload->op(state, (uint64_t)id, result, &size);
-        tally_add(&tally, (uint64_t)id, class, result, size);
+    if (!state)
+        child_fail("out of memory for the workload");
+    for (uint64_t id = 0; id < (uint64_t)args_int(args, "ops"); id++) {
+        enum op_class class = args->workload->op(state, id, result, &size);
+        tally_add(&tally, id, class, result, size);
     }
     free(state);
     return tally;
 }
 
-static void raw(const char *text) {
-    ssize_t n = write(atoi(getenv("GILBENCH_OUT")), text, strlen(text));
-    (void)n;
-}
-
-static void overlong(void) {
-    for (int i = 0; i < 10000; i++)
-        raw("0123456789");
-}
-
-/* What goes wrong before the sample line. */
-static void misbehave(const char *how) {
-    if (!strcmp(how, "crash"))
-        raise(SIGSEGV);
-    if (!strcmp(how, "exit"))
-        exit(3);
-    if (!strcmp(how, "hang"))
-        pause();
-    if (!strcmp(how, "slow"))
-        usleep(200000);
-    if (!strcmp(how, "garbage"))
-        raw("sample ns=oops \x01\xff\n");
-    if (!strcmp(how, "overlong"))
-        overlong();
-    if (!strcmp(how, "fail"))
-        child_fail("the fake was asked to fail");
-}
-
-static void sample(const char *how, struct tally tally, int number) {
+/* A sample takes 1 ms, and 10 us more each time; its ops 1 to 10 us. */
+static void sample(const struct behaviour *how, struct tally tally, int number) {
     struct hist latency = {{0}};
-    if (!strcmp(how, "bad_digest"))
-        tally.digest ^= 1;
-    if (!strcmp(how, "short"))
-        tally.ops--, tally.hit--;
+    if (how->before_sample)
+        how->before_sample();
+    if (how->spoil)
+        how->spoil(&tally);
     for (int64_t i = 0; i < tally.ops; i++)
         hist_add(&latency, 1000 + (uint64_t)(i % 10) * 1000);
     child_sample(1000000 + 10000 * number, &tally);
     child_latency(&latency);
 }
 
-/* A child that leaves the cores it was given. Where there is one core only, there is nowhere to go.
- */
-static void unpin(void) {
-    cpu_set_t all;
-    CPU_ZERO(&all);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        CPU_SET(cpu, &all);
-    sched_setaffinity(0, sizeof all, &all);
-}
-
 int main(int argc, char **argv) {
-    struct child_args cmd =
-        child_args(argc, argv, (const char *const[]){"store_host", "store_port", "port", NULL});
-    const char *colon = strchr(cmd.model, ':'), *how = colon ? colon + 1 : "good";
-    struct tally tally = expected(&cmd);
+    struct child_args cmd = child_args(argc, argv, NULL);
+    const struct behaviour *how = find_behaviour(cmd.model);
+    struct tally tally = expected(&cmd.args);
     child_begin();
-    if (!strcmp(how, "hang_early"))
-        pause();
-    if (!strcmp(how, "unpinned"))
-        unpin();
-    if (!strcmp(how, "wrong_loop"))
-        raw("attest gil=none runtime=c loop=some.OtherLoop interp=0 affinity=0 build=none "
-            "start_method=none pid=1\n");
+    if (how->before_ready)
+        how->before_ready();
+    if (how->attest)
+        say_raw(how->attest);
     else
         child_attest();
     child_ready(0);
-    for (int number = 0; child_wait() == CHILD_GO; number++) {
-        misbehave(how);
+    for (int number = 0; child_wait() == CHILD_GO; number++)
         sample(how, tally, number);
-    }
     child_end();
     return 0;
 }

@@ -1,5 +1,6 @@
 /* child.c - see child.h. */
 #include "child.h"
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -36,18 +37,33 @@ int child_fd(void) {
     return in;
 }
 
+/* ---- Attestation */
+
+static void add_thread(cpu_set_t *all, const char *tid) {
+    cpu_set_t one;
+    if (sched_getaffinity(atoi(tid), sizeof one, &one) == 0)
+        CPU_OR(all, all, &one);
+}
+
+static void read_affinity(cpu_set_t *all) {
+    DIR *tasks = opendir("/proc/self/task");
+    CPU_ZERO(all);
+    for (struct dirent *task; tasks && (task = readdir(tasks));)
+        if (task->d_name[0] != '.')
+            add_thread(all, task->d_name);
+    if (tasks)
+        closedir(tasks);
+}
+
 /* The CPU list in the kernel's form: 0-1,4 */
-static void format_affinity(char *text, size_t size) {
-    cpu_set_t set;
+static void format_cpus(const cpu_set_t *set, char *text, size_t size) {
     size_t used = 0;
     text[0] = '\0';
-    if (sched_getaffinity(0, sizeof set, &set) < 0)
-        return;
     for (int cpu = 0, last; cpu < CPU_SETSIZE && used < size; cpu = last + 1) {
         last = cpu;
-        if (!CPU_ISSET(cpu, &set))
+        if (!CPU_ISSET(cpu, set))
             continue;
-        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &set))
+        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
             last++;
         used += (size_t)snprintf(text + used, size - used, last > cpu ? "%s%d-%d" : "%s%d",
                                  used ? "," : "", cpu, last);
@@ -56,13 +72,17 @@ static void format_affinity(char *text, size_t size) {
 
 void child_attest(void) {
     char affinity[1024];
-    format_affinity(affinity, sizeof affinity);
+    cpu_set_t set;
+    read_affinity(&set);
+    format_cpus(&set, affinity, sizeof affinity);
     fprintf(out,
             "attest gil=none runtime=c loop=none interp=0 affinity=%s build=none start_method=none "
             "pid=%d\n",
             affinity, (int)getpid());
     fflush(out);
 }
+
+/* ---- Lines and words */
 
 void child_ready(int port) {
     if (port)
@@ -134,23 +154,23 @@ void child_fail(const char *fmt, ...) {
     _exit(1);
 }
 
-struct child_args child_args(int argc, char **argv, const char *const *extra) {
-    struct child_args parsed = {.args = {argv + 3, argc - 3}};
-    const char *unknown;
+struct child_args child_args(int argc, char **argv, const struct param *own) {
+    struct child_args cmd = {.args = {.own = own, .words = argv + 3, .count = argc - 3}};
+    char message[400];
     if (argc < 3) {
         fprintf(stderr, "usage: %s WORKLOAD MODEL key=value...\n", argv[0]);
         exit(2);
     }
-    parsed.model = argv[2];
-    if (!(parsed.workload = workload_find(argv[1]))) {
+    cmd.model = argv[2];
+    if (!(cmd.args.workload = workload_find(argv[1]))) {
         fprintf(stderr, "unknown workload '%s'\n", argv[1]);
         exit(2);
     }
-    if ((unknown = args_unknown(&parsed.args, parsed.workload, extra))) {
-        fprintf(stderr, "unknown parameter '%s' of %s\n", unknown, argv[1]);
+    if (args_check(&cmd.args, message, sizeof message) < 0) {
+        fprintf(stderr, "%s\n", message);
         exit(2);
     }
-    return parsed;
+    return cmd;
 }
 
 int64_t now_ns(void) {

@@ -1,6 +1,6 @@
 /* child.h - the wire, as seen by a child in C (runners/README.md). Used by the load generator, the
  * store and the adapters in C. What cannot go on ends the program: a child that lost its driver has
- * nothing left to do. */
+ * nothing left to do. Not for several threads at once. */
 #ifndef GILBENCH_CHILD_H
 #define GILBENCH_CHILD_H
 
@@ -13,7 +13,7 @@ enum child_word { CHILD_GO, CHILD_STOP };
 void child_begin(void);
 /* The descriptor on which go and stop arrive, for servers that poll. */
 int child_fd(void);
-/* What is in force: affinity of this process; gil none, runtime c. */
+/* What is in force: the CPUs on which any thread of this process may run; gil none, runtime c. */
 void child_attest(void);
 /* port 0: none. */
 void child_ready(int port);
@@ -26,15 +26,14 @@ void child_end(void);
 /* Says what went wrong and exits 1. */
 void child_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* The command line of a child: WORKLOAD MODEL key=value... Exits 2 with a message when something is
- * not known. */
+/* The command line of a child: WORKLOAD MODEL key=value..., with the keys of the workload, those
+ * that all share, and the program's own. Exits 2 with a message when something is not known. */
 struct child_args {
-    const struct workload *workload;
     const char *model;
     struct args args;
 };
-struct child_args child_args(int argc, char **argv, const char *const *extra);
+struct child_args child_args(int argc, char **argv, const struct param *own);
 
-int64_t now_ns(void);
+int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
 #endif

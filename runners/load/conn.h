@@ -9,8 +9,7 @@
 struct load {
     const struct workload *workload;
     void *state;
-    int64_t ops,
-        begun; /* of this sample: how many there are to do, and how many have been started */
+    int64_t ops, begun; /* of this sample: to be done, and started so far */
     struct tally tally; /* of those that are done */
     struct hist latency;
 };
@@ -23,8 +22,8 @@ struct conn {
     unsigned char *frame, *echo; /* OP_RESULT_MAX bytes each, owned */
 };
 
-/* A non-blocking connection to host:port. Fails by child_fail. */
-void conn_open(struct conn *conn, const char *host, int port);
+/* A connection to a port of the loopback. Fails by child_fail. */
+void conn_open(struct conn *conn, int port);
 /* Starts the next op of the load, if one is left. False: there is none. */
 bool conn_start(struct conn *conn, struct load *load);
 /* The socket may be ready: sends and receives what it can, starts next ops. Fails by child_fail

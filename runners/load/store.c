@@ -1,43 +1,42 @@
 /* store.c - a key-value store that speaks RESP2, with a service delay: the database at the other
  * end of io_employee.
  *
- *   store WORKLOAD MODEL [port=0] [delay_us=1000] [fill=1] [record=256]
+ *   store io_employee MODEL [port=0] [fill=1] [delay_us=1000] [employees=100000] [record=256]
  *
  * One thread, epoll. The answer to a command leaves delay_us after the command was read; any number
  * of answers may be waiting at once, each for its own moment, as with a real database that is busy
  * but not full. The delay is the same for all, so the answers wait in one queue, first in, first
- * out, and the wait for the first is given to epoll in nanoseconds. It starts filled with the
- * people of workloads/io_employee.c. Commands: PING ECHO GET SET DEL EXISTS DBSIZE SELECT QUIT
- * COMMAND. */
+ * out, and epoll gets the time until the first in nanoseconds. It starts filled with the people of
+ * workloads/io_employee.c. Commands: PING ECHO GET MGET SET EXISTS DBSIZE SELECT QUIT COMMAND. */
 #include "child.h"
 #include "table.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_WORDS = 16, MAX_REQUEST = 1 << 20, FIRST_ROOM = 1024 };
+enum { MAX_WORDS = 1024, MAX_REQUEST = 1 << 20, FIRST_ROOM = 1024 };
 
 struct buffer {
     char *bytes;
     size_t size, room;
 };
 
+/* Lives as long as its connection is open or an answer for it waits. */
 struct client {
-    int fd;
-    int holders; /* the connection itself, and each answer that waits */
+    int fd;       /* -1: closed */
+    int waiting;  /* answers in the queue */
+    bool closing; /* once the last answer has left; nothing more is read */
     struct buffer in, out;
-    bool closing; /* after the answers that wait */
 };
 
 struct answer {
@@ -57,11 +56,11 @@ static struct {
     struct table table;
     int epoll, listener;
     int64_t delay_ns;
-    struct answer *first, **last;
+    struct answer *first, **last; /* in the order in which they are due */
+    struct buffer reply;          /* of the command that is being run */
 } store = {.last = &store.first};
 
-/* ---- Buffers and answers
- * --------------------------------------------------------------------------------------------- */
+/* ---- Buffers */
 
 static void append(struct buffer *buffer, const char *bytes, size_t size) {
     if (buffer->size + size > buffer->room) {
@@ -77,248 +76,287 @@ static void append(struct buffer *buffer, const char *bytes, size_t size) {
 }
 
 static void drop_front(struct buffer *buffer, size_t size) {
+    if (size == 0)
+        return;
     buffer->size -= size;
     memmove(buffer->bytes, buffer->bytes + size, buffer->size);
 }
 
-static void let_go(struct client *client) {
-    if (--client->holders)
+/* ---- Clients and their answers */
+
+static void hang_up(struct client *client) {
+    close(client->fd);
+    client->fd = -1;
+}
+
+/* To be called last by whoever has dealt with a client: ends what has become superfluous. */
+static void tidy(struct client *client) {
+    if (client->fd >= 0 && client->closing && !client->waiting && !client->out.size)
+        hang_up(client);
+    if (client->fd >= 0 || client->waiting)
         return;
     free(client->in.bytes);
     free(client->out.bytes);
     free(client);
 }
 
-static void hang_up(struct client *client) {
-    if (client->fd < 0)
-        return;
-    close(client->fd);
-    client->fd = -1;
-    let_go(client);
-}
-
 static void flush(struct client *client) {
-    while (client->fd >= 0 && client->out.size) {
-        ssize_t n =
-            send(client->fd, client->out.bytes, client->out.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t sent = 0;
+    while (client->fd >= 0 && sent < client->out.size) {
+        ssize_t n = send(client->fd, client->out.bytes + sent, client->out.size - sent,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0)
-            drop_front(&client->out, (size_t)n);
+            sent += (size_t)n;
         else if (n < 0 && errno == EAGAIN)
-            return; /* the edge of EPOLLOUT brings us back */
+            break; /* the edge of EPOLLOUT brings us back */
         else if (n < 0 && errno != EINTR)
             hang_up(client);
     }
+    drop_front(&client->out, sent);
 }
 
-static void answer_bytes(struct client *client, const char *head, size_t head_size,
-                         const char *body, size_t body_size) {
-    struct answer *answer = malloc(sizeof *answer + head_size + body_size + 2);
+/* Puts what stands in store.reply into the queue. */
+static void queue_answer(struct client *client) {
+    struct answer *answer = malloc(sizeof *answer + store.reply.size);
     if (!answer)
         child_fail("store: out of memory");
-    *answer =
-        (struct answer){.client = client, .due_ns = now_ns() + store.delay_ns, .size = head_size};
-    memcpy(answer->bytes, head, head_size);
-    if (body) {
-        memcpy(answer->bytes + head_size, body, body_size);
-        memcpy(answer->bytes + head_size + body_size, "\r\n", 2);
-        answer->size += body_size + 2;
-    }
-    client->holders++;
+    *answer = (struct answer){
+        .client = client, .due_ns = now_ns() + store.delay_ns, .size = store.reply.size};
+    memcpy(answer->bytes, store.reply.bytes, store.reply.size);
+    store.reply.size = 0;
+    client->waiting++;
     *store.last = answer;
     store.last = &answer->next;
 }
 
-static void answer_line(struct client *client, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-static void answer_line(struct client *client, const char *fmt, ...) {
-    char line[256];
-    va_list args;
-    int size;
-    va_start(args, fmt);
-    size = vsnprintf(line, sizeof line - 2, fmt, args);
-    va_end(args);
-    if (size > (int)sizeof line - 3)
-        size = (int)sizeof line - 3;
-    memcpy(line + size, "\r\n", 2);
-    answer_bytes(client, line, (size_t)size + 2, NULL, 0);
+static struct answer *take_due(int64_t now) {
+    struct answer *answer = store.first;
+    if (!answer || answer->due_ns > now)
+        return NULL;
+    if (!(store.first = answer->next))
+        store.last = &store.first;
+    return answer;
 }
 
-static void answer_bulk(struct client *client, const char *bytes, size_t size) {
-    char head[32];
-    int head_size = snprintf(head, sizeof head, "$%zu\r\n", size);
-    answer_bytes(client, head, (size_t)head_size, bytes, size);
-}
-
-/* Sends the answers whose time has come. */
+/* The answers whose time has come. */
 static void send_due(void) {
     int64_t now = store.first ? now_ns() : 0;
-    while (store.first && store.first->due_ns <= now) {
-        struct answer *answer = store.first;
+    for (struct answer *answer; (answer = take_due(now)); free(answer)) {
         struct client *client = answer->client;
-        if (!(store.first = answer->next))
-            store.last = &store.first;
+        client->waiting--;
         if (client->fd >= 0) {
             append(&client->out, answer->bytes, answer->size);
             flush(client);
-            if (client->closing && client->holders == 2)
-                shutdown(client->fd, SHUT_RDWR); /* its event hangs up */
         }
-        let_go(client);
-        free(answer);
+        tidy(client);
     }
 }
 
-/* ---- Commands
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Commands: words in, store.reply out */
 
-static void do_get(struct client *client, const struct word *words, int count) {
-    const struct entry *entry = table_get(&store.table, words[1].bytes, words[1].size);
-    (void)count;
+static void reply_line(const char *line) {
+    append(&store.reply, line, strlen(line));
+    append(&store.reply, "\r\n", 2);
+}
+
+static void reply_number(char mark, size_t number) {
+    char line[32];
+    snprintf(line, sizeof line, "%c%zu", mark, number);
+    reply_line(line);
+}
+
+static void reply_bulk(const char *bytes, size_t size) {
+    reply_number('$', size);
+    append(&store.reply, bytes, size);
+    append(&store.reply, "\r\n", 2);
+}
+
+static void reply_value(const struct word *key) {
+    const struct entry *entry = table_get(&store.table, key->bytes, key->size);
     if (entry)
-        answer_bulk(client, entry->value, entry->value_size);
+        reply_bulk(entry->value, entry->value_size);
     else
-        answer_line(client, "$-1");
+        reply_line("$-1");
 }
 
-static void do_set(struct client *client, const struct word *words, int count) {
+static void do_get(const struct word *words, int count) {
     (void)count;
-    if (table_set(&store.table, words[1].bytes, words[1].size, words[2].bytes, words[2].size))
-        answer_line(client, "+OK");
-    else
-        answer_line(client, "-OOM command not allowed when memory is used up");
+    reply_value(&words[1]);
 }
 
-static void do_exists(struct client *client, const struct word *words, int count) {
+static void do_mget(const struct word *words, int count) {
+    reply_number('*', (size_t)count - 1);
+    for (int i = 1; i < count; i++)
+        reply_value(&words[i]);
+}
+
+static void do_set(const struct word *words, int count) {
     (void)count;
-    answer_line(client, ":%d", table_get(&store.table, words[1].bytes, words[1].size) ? 1 : 0);
+    if (!table_set(&store.table, words[1].bytes, words[1].size, words[2].bytes, words[2].size))
+        child_fail("store: out of memory");
+    reply_line("+OK");
 }
 
-static void do_ping(struct client *client, const struct word *words, int count) {
+static void do_exists(const struct word *words, int count) {
+    size_t found = 0;
+    for (int i = 1; i < count; i++)
+        found += table_get(&store.table, words[i].bytes, words[i].size) != NULL;
+    reply_number(':', found);
+}
+
+static void do_ping(const struct word *words, int count) {
     if (count > 1)
-        answer_bulk(client, words[1].bytes, words[1].size);
+        reply_bulk(words[1].bytes, words[1].size);
     else
-        answer_line(client, "+PONG");
+        reply_line("+PONG");
 }
 
-static void do_dbsize(struct client *client, const struct word *words, int count) {
+static void do_dbsize(const struct word *words, int count) {
     (void)words, (void)count;
-    answer_line(client, ":%zu", store.table.count);
+    reply_number(':', store.table.count);
 }
 
-static void do_ok(struct client *client, const struct word *words, int count) {
+/* SELECT (there is one database, under every number) and QUIT. */
+static void do_ok(const struct word *words, int count) {
     (void)words, (void)count;
-    answer_line(client, "+OK");
+    reply_line("+OK");
 }
 
-static void do_quit(struct client *client, const struct word *words, int count) {
-    do_ok(client, words, count);
-    client->closing = true;
-}
-
-static void do_command(struct client *client, const struct word *words, int count) {
+/* redis-cli asks for the commands that there are, and is content with none. */
+static void do_command(const struct word *words, int count) {
     (void)words, (void)count;
-    answer_line(client, "*0");
+    reply_line("*0");
 }
 
-static const struct {
+static const struct command {
     const char *name;
     int least, most; /* words, the name included */
-    void (*run)(struct client *, const struct word *, int);
+    void (*run)(const struct word *words, int count);
 } commands[] = {
-    {"get", 2, 2, do_get},   {"set", 3, 3, do_set},   {"exists", 2, 2, do_exists},
-    {"ping", 1, 2, do_ping}, {"echo", 2, 2, do_ping}, {"dbsize", 1, 1, do_dbsize},
-    {"select", 2, 2, do_ok}, {"quit", 1, 1, do_quit}, {"command", 1, 16, do_command},
+    {"get", 2, 2, do_get},       {"mget", 2, MAX_WORDS, do_mget},
+    {"set", 3, 3, do_set},       {"exists", 2, MAX_WORDS, do_exists},
+    {"ping", 1, 2, do_ping},     {"echo", 2, 2, do_ping},
+    {"dbsize", 1, 1, do_dbsize}, {"select", 2, 2, do_ok},
+    {"quit", 1, 1, do_ok},       {"command", 1, MAX_WORDS, do_command},
 };
 
-static void run_command(struct client *client, const struct word *words, int count) {
+static bool is_named(const struct word *word, const char *name) {
+    return word->size == strlen(name) && !strncasecmp(word->bytes, name, word->size);
+}
+
+static void run_command(const struct word *words, int count) {
+    char line[128];
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strlen(commands[i].name) != words[0].size ||
-            strncasecmp(commands[i].name, words[0].bytes, words[0].size))
+        const struct command *command = &commands[i];
+        if (!is_named(&words[0], command->name))
             continue;
-        if (count < commands[i].least || count > commands[i].most)
-            answer_line(client, "-ERR wrong number of arguments for '%s' command",
-                        commands[i].name);
-        else
-            commands[i].run(client, words, count);
+        if (count >= command->least && count <= command->most) {
+            command->run(words, count);
+            return;
+        }
+        snprintf(line, sizeof line, "-ERR wrong number of arguments for '%s' command",
+                 command->name);
+        reply_line(line);
         return;
     }
-    answer_line(client, "-ERR unknown command '%.*s'", words[0].size > 64 ? 64 : (int)words[0].size,
-                words[0].bytes);
+    snprintf(line, sizeof line, "-ERR unknown command '%.*s'",
+             words[0].size > 64 ? 64 : (int)words[0].size, words[0].bytes);
+    for (char *c = line; *c; c++) /* the name is the client's; a line must stay one line */
+        *c = *c == '\r' || *c == '\n' ? ' ' : *c;
+    reply_line(line);
 }
 
-/* ---- RESP2
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- RESP2: a request is *<words>, then for each word $<size> and the word, all ended by CRLF */
 
-/* A line "<mark>number\r\n" at *at: its number, and *at behind it. -1: not all there yet, -2:
- * malformed. */
-static long read_number(const struct buffer *in, size_t *at, char mark) {
-    const char *from = in->bytes + *at, *end = memchr(from, '\n', in->size - *at);
+enum { INCOMPLETE = -1, MALFORMED = -2 };
+
+struct cursor {
+    const char *at, *end;
+};
+
+/* The number of a line "<mark>number"; the cursor moves behind it. */
+static long read_number(struct cursor *in, char mark) {
+    const char *line = in->at, *end = memchr(line, '\n', (size_t)(in->end - line));
     char *stop;
     long number;
+    if (line < in->end && *line != mark)
+        return MALFORMED;
     if (!end)
-        return in->size - *at > 32 ? -2 : -1;
-    if (from[0] != mark || end - from < 3 || end[-1] != '\r')
-        return -2;
-    number = strtol(from + 1, &stop, 10);
-    *at += (size_t)(end - from) + 1;
-    return stop == end - 1 && number >= 0 ? number : -2;
+        return in->end - line > 32 ? MALFORMED : INCOMPLETE;
+    if (end - line < 3 || end[-1] != '\r')
+        return MALFORMED;
+    number = strtol(line + 1, &stop, 10);
+    in->at = end + 1;
+    return stop == end - 1 && number >= 0 ? number : MALFORMED;
 }
 
-/* One request at the front of the buffer: the number of its words and in *size its bytes; -1 and -2
- * as above. */
-static int read_request(const struct buffer *in, struct word *words, size_t *size) {
-    size_t at = 0;
-    long count = read_number(in, &at, '*');
+static int read_word(struct cursor *in, struct word *word) {
+    long size = read_number(in, '$');
+    if (size < 0)
+        return (int)size;
+    if (size > MAX_REQUEST)
+        return MALFORMED;
+    if (in->end - in->at < size + 2)
+        return INCOMPLETE;
+    *word = (struct word){in->at, (size_t)size};
+    in->at += size + 2;
+    return word->bytes[size] == '\r' && word->bytes[size + 1] == '\n' ? 0 : MALFORMED;
+}
+
+/* The number of words of the request under the cursor, or INCOMPLETE or MALFORMED. */
+static int read_request(struct cursor *in, struct word *words) {
+    long count = read_number(in, '*');
     if (count < 0)
         return (int)count;
     if (count < 1 || count > MAX_WORDS)
-        return -2;
+        return MALFORMED;
     for (long i = 0; i < count; i++) {
-        long length = at < in->size ? read_number(in, &at, '$') : -1;
-        if (length < 0)
-            return (int)length;
-        if (length > MAX_REQUEST)
-            return -2;
-        if (in->size - at < (size_t)length + 2)
-            return -1;
-        words[i] = (struct word){in->bytes + at, (size_t)length};
-        at += (size_t)length + 2;
+        int status = read_word(in, &words[i]);
+        if (status < 0)
+            return status;
     }
-    *size = at;
     return (int)count;
 }
 
+/* Runs the requests that are complete; what is left of the buffer is the beginning of the next. */
 static void run_requests(struct client *client) {
     struct word words[MAX_WORDS];
-    size_t size = 0;
-    int count = 0;
-    while (client->in.size && !client->closing &&
-           (count = read_request(&client->in, words, &size)) > 0) {
-        run_command(client, words, count);
-        drop_front(&client->in, size);
+    struct cursor in = {client->in.bytes, client->in.bytes + client->in.size};
+    const char *done = in.at;
+    int count = INCOMPLETE;
+    while (!client->closing && in.at < in.end && (count = read_request(&in, words)) > 0) {
+        run_command(words, count);
+        queue_answer(client);
+        client->closing = is_named(&words[0], "quit");
+        done = in.at;
     }
-    if (count == -2 && !client->closing) {
-        answer_line(client, "-ERR Protocol error: expected an array of bulk strings");
+    drop_front(&client->in, (size_t)(done - client->in.bytes));
+    if (count == MALFORMED || client->in.size > MAX_REQUEST) {
+        reply_line("-ERR Protocol error: an array of bulk strings of at most 1 MiB was expected");
+        queue_answer(client);
         client->closing = true;
     }
 }
 
 static void receive(struct client *client) {
     char bytes[65536];
-    ssize_t n;
-    while ((n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
-        append(&client->in, bytes, (size_t)n);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        hang_up(client);
-    else
-        run_requests(client);
+    ssize_t n = 1;
+    while (!client->closing && n > 0) {
+        n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n > 0) {
+            append(&client->in, bytes, (size_t)n);
+            run_requests(client);
+        } else if (n == 0) {
+            client->closing = true; /* it may have stopped sending, but still listen */
+        } else if (errno == EINTR) {
+            n = 1;
+        } else if (errno != EAGAIN) {
+            hang_up(client);
+        }
+    }
 }
 
-/* ---- The server
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- The server */
 
 static void watch(int fd, void *owner, uint32_t events) {
     struct epoll_event event = {.events = events, .data.ptr = owner};
@@ -340,17 +378,21 @@ static int listen_on(int port) {
     return ntohs(address.sin_port);
 }
 
+static void add_client(int fd) {
+    struct client *client = calloc(1, sizeof *client);
+    if (!client)
+        child_fail("store: out of memory");
+    client->fd = fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    watch(fd, client, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
 static void accept_all(void) {
     int fd;
-    while ((fd = accept4(store.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        struct client *client = calloc(1, sizeof *client);
-        if (!client)
-            child_fail("store: out of memory");
-        client->fd = fd;
-        client->holders = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        watch(fd, client, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
-    }
+    while ((fd = accept4(store.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        add_client(fd);
+    if (errno == EMFILE || errno == ENFILE)
+        child_fail("store: accept: %s; raise the limit (ulimit -n)", strerror(errno));
 }
 
 static void put(const char *key, const char *value, size_t size) {
@@ -358,20 +400,22 @@ static void put(const char *key, const char *value, size_t size) {
         child_fail("store: out of memory");
 }
 
-static void fill(size_t record_size) {
-    char key[64], value[32], record[RECORD_MAX];
-    for (int64_t i = 0; i < EMPLOYEES; i++) {
-        int size = snprintf(value, sizeof value, "%lld", (long long)employee_id(i));
-        snprintf(key, sizeof key, "employee:id:emp%06lld", (long long)i);
-        put(key, value, (size_t)size);
+static void put_id(const char *kind, int64_t i, int64_t id) {
+    char key[64], value[32];
+    snprintf(key, sizeof key, "employee:id:%s%06lld", kind, (long long)i);
+    put(key, value, (size_t)snprintf(value, sizeof value, "%lld", (long long)id));
+}
+
+static void fill(int64_t employees, size_t record_size) {
+    char key[64], record[RECORD_MAX];
+    for (int64_t i = 0; i < employees; i++) {
+        put_id("emp", i, employee_id(i));
         snprintf(key, sizeof key, "employee:%lld", (long long)employee_id(i));
-        put(key, record, employee_record(i, record_size, record));
+        employee_record(i, record_size, record);
+        put(key, record, record_size);
     }
-    for (int i = 0; i < DANGLING; i++) {
-        int size = snprintf(value, sizeof value, "%d", 1000003 + i);
-        snprintf(key, sizeof key, "employee:id:gone%06d", i);
-        put(key, value, (size_t)size);
-    }
+    for (int64_t i = 0; i < LEAVERS; i++)
+        put_id("gone", i, leaver_id(i));
 }
 
 static int wait_for_events(struct epoll_event *events, int most) {
@@ -385,15 +429,17 @@ static int wait_for_events(struct epoll_event *events, int most) {
 }
 
 static void handle(struct client *client, uint32_t events) {
-    client->holders++;
     if (events & EPOLLOUT)
         flush(client);
     if (client->fd >= 0 && events & ~(uint32_t)EPOLLOUT)
         receive(client);
-    let_go(client);
+    if (client->fd >= 0 && events & EPOLLHUP)
+        hang_up(client);
+    tidy(client);
 }
 
-/* Serves until the driver says stop. */
+/* Serves until the driver says stop. A client is freed by the handling of its own event or by
+ * send_due, never while another event of it is still to come. */
 static void serve(void) {
     struct epoll_event events[256];
     for (;;) {
@@ -412,18 +458,27 @@ static void serve(void) {
     }
 }
 
+static const struct param own[] = {
+    {"port", 0, 0, 65535, "where to listen on the loopback; 0: on a free port"},
+    {"fill", 1, 0, 1, "start with the employees in the store"},
+    {NULL, 0, 0, 0, NULL},
+};
+
 int main(int argc, char **argv) {
-    static const char *const extra[] = {"port", "fill", NULL};
-    struct child_args cmd = child_args(argc, argv, extra);
+    struct child_args cmd = child_args(argc, argv, own);
     int port;
-    signal(SIGPIPE, SIG_IGN);
+    if (cmd.args.workload != &io_employee) {
+        fprintf(stderr, "the store is for io_employee, not for %s\n", cmd.args.workload->name);
+        return 2;
+    }
     child_begin();
-    store.delay_ns = 1000 * args_int(&cmd.args, "delay_us", 1000);
+    prctl(PR_SET_TIMERSLACK, 1UL); /* 50 us by default, a twentieth of the standard delay */
+    store.delay_ns = 1000 * args_int(&cmd.args, "delay_us");
     if ((store.epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
         child_fail("store: epoll_create1: %s", strerror(errno));
-    if (args_int(&cmd.args, "fill", 1))
-        fill((size_t)args_int(&cmd.args, "record", 256));
-    port = listen_on((int)args_int(&cmd.args, "port", 0));
+    if (args_int(&cmd.args, "fill"))
+        fill(args_int(&cmd.args, "employees"), (size_t)args_int(&cmd.args, "record"));
+    port = listen_on((int)args_int(&cmd.args, "port"));
     watch(store.listener, &store, EPOLLIN);
     watch(child_fd(), NULL, EPOLLIN);
     child_attest();

@@ -1,0 +1,254 @@
+/* Operations on descriptors through the epoll poller: completion at once and later, end of file,
+ * reset, cancel, close, reuse. */
+#include "host.inc"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct cp_loop loop;
+static int done_count;
+static ssize_t last_result;
+static char last_data[256];
+
+static int on_done(struct cp_loop *l, struct cp_op *op) {
+    (void)l;
+    done_count++;
+    last_result = op->result;
+    if (op->kind == CP_OP_RECV && op->result > 0)
+        memcpy(last_data, op->data, (size_t)op->result);
+    return 0;
+}
+
+static int begin(void **state) {
+    (void)state;
+    host_begin(&loop);
+    done_count = 0;
+    return cp_loop_open(&loop);
+}
+
+static int end(void **state) {
+    (void)state;
+    host_end(&loop);
+    return 0;
+}
+
+static void pair(int fds[2]) {
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+static struct cp_op recv_op(void) {
+    return (struct cp_op){.kind = CP_OP_RECV, .len = 200, .done = on_done};
+}
+
+static void step_until(int count) {
+    while (done_count < count)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+}
+
+static void a_read_that_finds_bytes_is_complete_at_once(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2];
+    (void)state;
+    pair(fds);
+    assert_int_equal(cp_io_open(&loop, &io, fds[0]), 0);
+    assert_int_equal(write(fds[1], "abc", 3), 3);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_int_equal(op.result, 3);
+    assert_memory_equal(op.data, "abc", 3);
+    assert_false(cp_loop_pending(&loop));
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
+static void a_read_that_finds_nothing_completes_later(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op(), second = recv_op();
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(cp_io_submit(&loop, &io, &second), -EBUSY);
+    assert_true(cp_loop_pending(&loop));
+    assert_int_equal(write(fds[1], "xyz", 3), 3);
+    step_until(1);
+    assert_int_equal(last_result, 3);
+    assert_memory_equal(last_data, "xyz", 3);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0); /* drained: no call is wasted on a try */
+    close(fds[1]);
+    step_until(2);
+    assert_int_equal(last_result, 0);
+    cp_io_close(&loop, &io);
+}
+
+/* Bytes and end of file come in one event: the end must not be forgotten. */
+static void end_of_file_right_behind_the_bytes_is_seen(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(write(fds[1], "q", 1), 1);
+    close(fds[1]);
+    step_until(1);
+    assert_int_equal(last_result, 1);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_int_equal(op.result, 0);
+    cp_io_close(&loop, &io);
+}
+
+static void a_full_socket_finishes_its_write_when_there_is_room(void **state) {
+    static char block[1 << 20], sink[1 << 16];
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SEND, .buf = block, .len = sizeof block, .done = on_done};
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_true(op.result > 0 && op.result < (ssize_t)sizeof block);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    while (read(fds[1], sink, sizeof sink) > 0)
+        ;
+    step_until(1);
+    assert_true(last_result > 0);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
+static void closing_completes_what_pends_with_ecanceled(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    cp_io_close(&loop, &io);
+    cp_io_close(&loop, &io);
+    assert_int_equal(done_count, 0);
+    step_until(1);
+    assert_int_equal(last_result, -ECANCELED);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), -EBADF);
+    close(fds[1]);
+}
+
+static void cancel_ends_one_operation_and_leaves_the_descriptor(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    cp_io_cancel(&loop, &op);
+    cp_io_cancel(&loop, &op);
+    step_until(1);
+    assert_int_equal(last_result, -ECANCELED);
+    assert_int_equal(write(fds[1], "k", 1), 1);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    step_until(2);
+    assert_int_equal(last_result, 1);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
+static struct cp_io pair_io[2];
+
+/* The handler of one descriptor closes the other, whose event is in the same batch. */
+static int close_both(struct cp_loop *l, struct cp_op *op) {
+    done_count++;
+    last_result = op->result;
+    cp_io_close(l, &pair_io[0]);
+    cp_io_close(l, &pair_io[1]);
+    return 0;
+}
+
+static void an_event_of_a_closed_descriptor_reaches_nobody(void **state) {
+    struct cp_op ops[2] = {recv_op(), recv_op()};
+    int a[2], b[2];
+    (void)state;
+    pair(a);
+    pair(b);
+    for (int i = 0; i < 2; i++) {
+        cp_io_open(&loop, &pair_io[i], i ? b[0] : a[0]);
+        ops[i].done = close_both;
+        assert_int_equal(cp_io_submit(&loop, &pair_io[i], &ops[i]), 0);
+    }
+    assert_int_equal(write(a[1], "1", 1) + write(b[1], "2", 1), 2);
+    step_until(2);
+    assert_int_equal(last_result, -ECANCELED);
+    close(a[1]);
+    close(b[1]);
+}
+
+static int listener(struct sockaddr_in *address) {
+    socklen_t size = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)address, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    getsockname(fd, (struct sockaddr *)address, &size);
+    return fd;
+}
+
+static void accept_and_connect_meet(void **state) {
+    struct sockaddr_in address;
+    struct cp_io server, client;
+    struct cp_op accept_op = {.kind = CP_OP_ACCEPT, .done = on_done},
+                 connect_op = {.kind = CP_OP_CONNECT,
+                               .buf = &address,
+                               .len = sizeof address,
+                               .done = on_done};
+    int fd = listener(&address), done;
+    (void)state;
+    cp_io_open(&loop, &server, fd);
+    assert_int_equal(cp_io_submit(&loop, &server, &accept_op), 0);
+    cp_io_open(&loop, &client, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    done = cp_io_submit(&loop, &client, &connect_op);
+    assert_true(done >= 0);
+    step_until(done ? 1 : 2);
+    assert_int_equal(connect_op.result, 0);
+    assert_true(accept_op.result >= 0);
+    close((int)accept_op.result);
+    cp_io_close(&loop, &client);
+    cp_io_close(&loop, &server);
+}
+
+static void a_refused_connection_is_an_error(void **state) {
+    struct sockaddr_in address;
+    struct cp_io client;
+    struct cp_op op = {
+        .kind = CP_OP_CONNECT, .buf = &address, .len = sizeof address, .done = on_done};
+    (void)state;
+    close(listener(&address));
+    cp_io_open(&loop, &client, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (cp_io_submit(&loop, &client, &op) == 0)
+        step_until(1);
+    assert_int_equal(op.result, -ECONNREFUSED);
+    cp_io_close(&loop, &client);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_read_that_finds_bytes_is_complete_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_read_that_finds_nothing_completes_later, begin, end),
+        cmocka_unit_test_setup_teardown(end_of_file_right_behind_the_bytes_is_seen, begin, end),
+        cmocka_unit_test_setup_teardown(a_full_socket_finishes_its_write_when_there_is_room, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(closing_completes_what_pends_with_ecanceled, begin, end),
+        cmocka_unit_test_setup_teardown(cancel_ends_one_operation_and_leaves_the_descriptor, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(an_event_of_a_closed_descriptor_reaches_nobody, begin, end),
+        cmocka_unit_test_setup_teardown(accept_and_connect_meet, begin, end),
+        cmocka_unit_test_setup_teardown(a_refused_connection_is_an_error, begin, end),
+    };
+    return cmocka_run_group_tests_name("io", tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+/* The turn of the loop: order of its phases, macrotasks, messages from threads, opening with
+ * failing allocations. */
+#include "host.inc"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static struct cp_loop loop;
+
+static int begin(void **state) {
+    (void)state;
+    host_begin(&loop);
+    return cp_loop_open(&loop);
+}
+
+static int end(void **state) {
+    (void)state;
+    host_end(&loop);
+    return 0;
+}
+
+static void say(struct node *node, intptr_t value) {
+    note("m%ld ", (long)value);
+    node_fulfil(node, value);
+}
+
+static struct node micro;
+
+/* A macrotask that queues a microtask and another macrotask. */
+static struct node tasks[3];
+static void macrotask(struct node *node, intptr_t value) {
+    (void)node;
+    note("M%ld ", (long)value);
+    value_refs++; /* what run_reaction takes off: nothing was owed for this job */
+    if (value == 1) {
+        node_init(&micro, &loop);
+        micro.core.self.job.kind = CP_THEN;
+        micro.core.self.ok = (void *)say;
+        micro.core.self.arg = (void *)5;
+        micro.refs++;
+        value_refs++;
+        cp_enqueue(&loop, &micro.core.self.job);
+        tasks[2].refs++;
+        cp_enqueue_macro(&loop, &tasks[2].core.self.job);
+    }
+}
+
+static void init_task(struct node *node, intptr_t value) {
+    node_init(node, &loop);
+    node->core.self.job.kind = CP_THEN;
+    node->core.self.ok = (void *)macrotask;
+    node->core.self.arg = (void *)value;
+}
+
+static void microtasks_run_between_macrotasks_and_new_ones_wait(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        init_task(&tasks[i], i + 1);
+    for (int i = 0; i < 2; i++) {
+        tasks[i].refs++;
+        cp_enqueue_macro(&loop, &tasks[i].core.self.job);
+    }
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_string_equal(trace, "M1 m5 M2 ");
+    assert_true(cp_loop_pending(&loop));
+    assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    assert_string_equal(trace, "M1 m5 M2 M3 ");
+    assert_false(cp_loop_pending(&loop));
+    node_drop(&micro);
+}
+
+enum { POSTS = 1000 };
+static struct node posts[POSTS];
+static int posted_ran;
+
+static void count_post(struct node *node, intptr_t value) {
+    (void)node, (void)value;
+    value_refs++;
+    posted_ran++;
+}
+
+static void *post_all(void *arg) {
+    (void)arg;
+    for (int i = 0; i < POSTS; i++)
+        cp_post(&loop, &posts[i].core.self.job);
+    return NULL;
+}
+
+static void messages_of_another_thread_wake_the_loop_and_none_is_lost(void **state) {
+    pthread_t thread;
+    (void)state;
+    for (int i = 0; i < POSTS; i++) {
+        init_task(&posts[i], 0);
+        posts[i].core.self.ok = (void *)count_post;
+        posts[i].refs++;
+    }
+    assert_int_equal(pthread_create(&thread, NULL, post_all, NULL), 0);
+    while (posted_ran < POSTS)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    pthread_join(thread, NULL);
+    assert_true(loop.stats.wakeups <= POSTS);
+}
+
+/* Each allocation that opening needs fails once: an error, nothing left open (ASan and the
+ * descriptor tell). */
+static void opening_survives_every_failing_allocation(void **state) {
+    int nth = 1, err;
+    (void)state;
+    for (;; nth++) {
+        host_begin(&loop);
+        fail_allocation(nth);
+        err = cp_loop_open(&loop);
+        if (err == 0)
+            break;
+        assert_int_equal(err, -ENOMEM);
+    }
+    assert_true(nth > 1);
+    fail_allocation(0);
+    host_end(&loop);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(microtasks_run_between_macrotasks_and_new_ones_wait, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(messages_of_another_thread_wake_the_loop_and_none_is_lost,
+                                        begin, end),
+        cmocka_unit_test(opening_survives_every_failing_allocation),
+    };
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
