@@ -1,18 +1,21 @@
-"""How many ways to put n queens on a board, with the first row's queen in column op mod n. Pure Python, as in cpu_queens.c."""
+"""How many ways there are to put n queens on a board, with the first row's queen in column op mod n.
+
+Pure Python, the algorithm of cpu_queens.c.
+"""
 
 KIND = "cpu"
 PARAMS = {"n": 8}
 
 
-def place(full, columns, down, up):
+def place(full, columns, left, right):
     if columns == full:
         return 1
     count = 0
-    free = full & ~(columns | down | up)
+    free = full & ~(columns | left | right)
     while free:
         queen = free & -free
         free ^= queen
-        count += place(full, columns | queen, (down | queen) << 1, (up | queen) >> 1)
+        count += place(full, columns | queen, (left | queen) << 1, (right | queen) >> 1)
     return count
 
 

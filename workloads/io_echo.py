@@ -1,4 +1,4 @@
-"""TCP echo: the server sends back what it reads. The load generator knows the frames, see io_echo.c."""
+"""TCP echo: the server sends back what it reads. Only the load generator knows the frames, see io_echo.c."""
 
 KIND = "server"
 PARAMS = {"bytes": 1024}

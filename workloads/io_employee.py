@@ -1,23 +1,24 @@
-"""The founding example: a name gives an id, the id gives the details. What is asked, as in io_employee.c; how, is up to the models."""
+"""The founding example: a name gives an id, the id gives the details. What is asked, and what the answers amount to,
+as in io_employee.c; how it is asked is the models' business."""
 
 KIND = "client"
-PARAMS = {"record": 256, "delay_us": 1000}
-EMPLOYEES = 100000
-DANGLING = 1000
+PARAMS = {"employees": 100000, "record": 256, "delay_us": 1000}
+LEAVERS = 1000
+IDS = 1000003
 
 
 def lcg(x):
     return (1103515245 * x + 12345) & 0x7FFFFFFF
 
 
-def name_of(seed, op):
+def name_of(seed, op, employees):
     """The name that op asks for."""
     x = lcg(lcg(lcg((seed + op) & 0x7FFFFFFF)))
     if op % 100 == 37:
-        return f"nob{x * EMPLOYEES >> 31:06d}"
+        return f"nob{x * employees >> 31:06d}"
     if op % 100 == 73:
-        return f"gone{x * DANGLING >> 31:06d}"
-    return f"emp{x * EMPLOYEES >> 31:06d}"
+        return f"gone{x * LEAVERS >> 31:06d}"
+    return f"emp{x * employees >> 31:06d}"
 
 
 def id_key(name):
@@ -37,6 +38,28 @@ def outcome(name, employee_id, record):
     return "hit", name.encode() + record
 
 
+def id_of(i):
+    return (7919 * i + 104729) % IDS
+
+
+def record_of(i, size):
+    id = id_of(i)
+    text = (
+        f'{{"id":{id},"name":"emp{i:06d}","dept":{id % 97},"salary":{30000 + 37 * id % 90000},'
+        f'"boss":{id_of(i // 10)}}}'
+    )
+    return text.ljust(size)
+
+
+def contents(employees, size):
+    """(key, value) of all that the store holds."""
+    for i in range(employees):
+        yield id_key(f"emp{i:06d}"), str(id_of(i))
+        yield f"employee:{id_of(i)}", record_of(i, size)
+    for i in range(LEAVERS):
+        yield id_key(f"gone{i:06d}"), str(IDS + i)
+
+
 class Workload:
     def __init__(self, params):
-        self.names = [name_of(params["seed"], op) for op in range(params["ops"])]
+        self.names = [name_of(params["seed"], op, params["employees"]) for op in range(params["ops"])]

@@ -4,49 +4,54 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import common
-from resp import AsyncioStore
+from resp import AsyncioStore, employee
 
 
 class Asyncio(common.Adapter):
     new_loop = staticmethod(asyncio.new_event_loop)
 
     def setup(self):
-        self.work = self.module.Workload(self.params)
         self.runner = asyncio.Runner(loop_factory=self.new_loop)
-        self.loop = common.qualified(self.runner.get_loop())
         return self.runner.run(self.prepare())
 
     async def prepare(self):
-        if self.module.KIND == "server":
+        loop = asyncio.get_running_loop()
+        self.loop = common.qualified(loop)
+        if self.kind == "server":
             self.server = await asyncio.start_server(echo, "127.0.0.1", self.params["port"], backlog=4096)
             return self.server.sockets[0].getsockname()[1]
-        self.size = self.params["workers" if self.module.KIND == "cpu" else "concurrency"]
-        if self.module.KIND == "cpu":
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self.size))
+        if self.kind == "client":
+            self.stores = [await AsyncioStore.connect(self.params) for _ in range(self.size)]
         else:
-            self.stores = [await AsyncioStore().connect(self.params) for _ in range(self.size)]
+            loop.set_default_executor(ThreadPoolExecutor(self.size))
 
     async def one(self, worker, ops, tally):
         """What one task does of a sample: the next op that nobody has taken, until there is none."""
         for op in ops:
-            if self.module.KIND == "client":
-                tally.add(*await self.stores[worker].employee(self.module, self.work, op))
+            if self.kind == "client":
+                tally.add(*await employee(self.stores[worker], self.work, op))
             else:
                 tally.add(*await asyncio.to_thread(common.timed, self.work, op))
 
     async def all(self, tally):
         ops = iter(range(self.params["ops"]))
-        await asyncio.gather(*(self.one(worker, ops, tally) for worker in range(self.size)))
+        async with asyncio.TaskGroup() as group:
+            for worker in range(self.size):
+                group.create_task(self.one(worker, ops, tally))
 
     def sample(self, tally):
         self.runner.run(self.all(tally))
 
     def serve(self, wait):
-        async def until_stop():
-            while await asyncio.to_thread(wait) != "stop":
-                pass
+        self.runner.run(until_stop(wait))
 
-        self.runner.run(until_stop())
+    def close(self):
+        self.runner.close()
+
+
+async def until_stop(wait):
+    while await asyncio.to_thread(wait) != "stop":
+        pass
 
 
 async def echo(reader, writer):

@@ -1,18 +1,22 @@
-"""What every adapter in Python needs: its command line, the wire, the digest, the latency histogram.
+"""What every adapter in Python needs: its command line, the wire, attestation, digest and latencies.
 
-The wire and the bucket rule are defined in runners/README.md. An adapter is a class with `setup`, `sample` and `close`; see
-serial.py for the smallest one.
+The wire and the bucket rule are defined in runners/README.md. An adapter is a class with `setup`, `sample` and
+`close` (servers: `serve`), given to main(); serial.py is the smallest one.
 """
 
+import ctypes
+import functools
+import gc
 import importlib
 import os
 import platform
+import signal
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workloads"))
 
-HIT, MISS, ERROR = "hit", "miss", "error"
 COMMON = {
     "ops": 100,
     "seed": 42,
@@ -22,42 +26,25 @@ COMMON = {
     "store_port": 0,
     "port": 0,
 }
+AT_LEAST_ONE = ("ops", "workers", "concurrency")
 MASK = (1 << 64) - 1
-clock = time.perf_counter_ns
+clock = time.monotonic_ns
 
 
-def fnv1a64(data, hash=0xCBF29CE484222325):
-    for byte in data:
+# ---- Digest and latencies
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def op_digest(op, result):
+    """FNV-1a64 over the op id and the result.
+
+    Cached, since it costs Python more than many an op does: after the warm-up a result that is equal to an earlier
+    one costs a look-up, and the driver's counters see the work and not its digest.
+    """
+    hash = 0xCBF29CE484222325
+    for byte in op.to_bytes(8, "little") + result:
         hash = ((hash ^ byte) * 0x100000001B3) & MASK
     return hash
-
-
-class Tally:
-    """Counts, digest and latencies of the ops of one sample. Not shared between threads: each has its own, then merge()."""
-
-    def __init__(self):
-        self.results = []
-
-    def add(self, op, outcome, result, ns):
-        """`ns`: the time from when a worker took the op up until its result was there."""
-        self.results.append((op, outcome, result, ns))
-
-    def merge(self, other):
-        self.results += other.results
-
-    def lines(self, ns):
-        """The sample and latency lines. The digest is computed here, after the clock has stopped."""
-        digest = 0
-        classes = {HIT: 0, MISS: 0, ERROR: 0}
-        buckets = {}
-        for op, outcome, result, op_ns in self.results:
-            digest += fnv1a64(op.to_bytes(8, "little") + result)
-            classes[outcome] += 1
-            index = bucket(op_ns)
-            buckets[index] = buckets.get(index, 0) + 1
-        counts = " ".join(f"{name}={count}" for name, count in classes.items())
-        yield f"sample ns={ns} ops={len(self.results)} {counts} digest={digest & MASK:016x}"
-        yield "latency unit=ns sub=5 buckets=" + ",".join(f"{i}:{c}" for i, c in sorted(buckets.items()))
 
 
 def bucket(value):
@@ -65,6 +52,44 @@ def bucket(value):
         return value
     shift = value.bit_length() - 6
     return 32 * shift + (value >> shift)
+
+
+class Tally:
+    """The ops of one sample. Not shared between threads: each has its own, then merge()."""
+
+    def __init__(self):
+        self.done = []
+
+    def add(self, op, outcome, result, ns):
+        """`outcome`: hit, miss or error. `ns`: from when a worker took the op until its result was there."""
+        self.done.append((op, outcome, result, ns))
+
+    def merge(self, other):
+        self.done += other.done
+
+    def lines(self, ns):
+        """The sample and latency lines. All that is expensive happens here, after the clock has stopped."""
+        digest = 0
+        counts = {"hit": 0, "miss": 0, "error": 0}
+        buckets = {}
+        for op, outcome, result, op_ns in self.done:
+            digest += op_digest(op, result)
+            counts[outcome] += 1
+            index = bucket(op_ns)
+            buckets[index] = buckets.get(index, 0) + 1
+        classes = " ".join(f"{name}={count}" for name, count in counts.items())
+        yield f"sample ns={ns} ops={len(self.done)} {classes} digest={digest & MASK:016x}"
+        yield "latency unit=ns sub=5 buckets=" + ",".join(f"{i}:{c}" for i, c in sorted(buckets.items()))
+
+
+def timed(work, op):
+    """One op of a cpu workload, as Tally.add takes it."""
+    start = clock()
+    result = work.op(op)
+    return op, "hit", result, clock() - start
+
+
+# ---- Attestation
 
 
 def cpu_list(cpus):
@@ -78,12 +103,25 @@ def cpu_list(cpus):
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
 
 
+def threads_of_tree(pid="self"):
+    """The ids of all threads of a process and its descendants, as far as they still live."""
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            yield int(task)
+            with open(f"/proc/{pid}/task/{task}/children") as children:
+                pids = children.read().split()
+            for child in pids:
+                yield from threads_of_tree(child)
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+
+
 def affinity():
-    """The CPUs on which the threads of this process may run, all of them together."""
+    """The CPUs on which any thread of this process or of its workers may run."""
     cpus = set()
-    for task in os.listdir("/proc/self/task"):
+    for thread in threads_of_tree():
         try:
-            cpus |= os.sched_getaffinity(int(task))
+            cpus |= os.sched_getaffinity(thread)
         except ProcessLookupError:
             pass
     return cpu_list(cpus)
@@ -94,16 +132,38 @@ def gil():
 
 
 def interpreter_id():
-    try:
-        import _interpreters
-    except ImportError:
-        return 0
-    current = _interpreters.get_current()
-    return current[0] if isinstance(current, tuple) else current
+    for name in ("_interpreters", "_xxsubinterpreters"):  # 3.13 and later; 3.8 to 3.12
+        try:
+            current = importlib.import_module(name).get_current()
+        except ImportError:
+            continue
+        return int(current[0] if isinstance(current, tuple) else current)
+    return 0
 
 
 def qualified(obj):
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
+
+
+def attestation(loop="none", build="none", start_method="none"):
+    facts = {
+        "gil": gil(),
+        "runtime": f"cpython-{platform.python_version()}",
+        "loop": loop,
+        "interp": interpreter_id(),
+        "affinity": affinity(),
+        "build": build,
+        "start_method": start_method,
+        "pid": os.getpid(),
+    }
+    return "attest " + " ".join(f"{key}={value}" for key, value in facts.items())
+
+
+# ---- The wire and the command line
+
+
+class DriverGone(Exception):
+    """The other end of the wire is closed: nobody is left to work for."""
 
 
 class Wire:
@@ -116,57 +176,67 @@ class Wire:
         self.say("hello 1")
 
     def say(self, line):
-        self.out.write(line + "\n")
-        self.out.flush()
+        try:
+            self.out.write(line + "\n")
+            self.out.flush()
+        except BrokenPipeError:
+            raise DriverGone from None
 
     def word(self):
-        """'go' or 'stop'; the end of the file ends the program, since the driver is gone."""
+        """'go' or 'stop'."""
         line = self.words.readline()
         if not line:
-            os._exit(0)
+            raise DriverGone
         return line.strip()
 
+    def fail(self, error):
+        self.say("fail " + " ".join(f"{type(error).__name__}: {error}".split()))
+        sys.exit(1)
 
-def fail(wire, error):
-    wire.say("fail " + " ".join(f"{type(error).__name__}: {error}".split()))
-    sys.exit(1)
+
+def number(word, key, value):
+    least = 1 if key in AT_LEAST_ONE else 0
+    if value.isdecimal() and int(value) >= least:
+        return int(value)
+    sys.exit(f"{word}: a whole number of {least} or more was expected")
 
 
 def parse(argv):
-    """(workload name, model, variant, parameters); numbers where the standard value is one."""
+    """(workload's module, variant, parameters); numbers where the standard value is one."""
     if len(argv) < 3:
         sys.exit(f"usage: {argv[0]} WORKLOAD MODEL[:VARIANT] key=value ...")
-    model, _, variant = argv[2].partition(":")
     try:
         module = importlib.import_module(argv[1])
-    except ModuleNotFoundError:
+        known = {**COMMON, **module.PARAMS}
+    except (ModuleNotFoundError, AttributeError):
         sys.exit(f"unknown workload '{argv[1]}'")
-    known = {**COMMON, **module.PARAMS}
     params = dict(known)
     for word in argv[3:]:
         key, equals, value = word.partition("=")
         if not equals or key not in known:
             sys.exit(f"unknown parameter '{word}' of {argv[1]}; there are: {' '.join(known)}")
-        params[key] = int(value) if isinstance(known[key], int) else value
-    return module, model, variant, params
+        params[key] = number(word, key, value) if isinstance(known[key], int) else value
+    return module, argv[2].partition(":")[2], params
 
 
-def timed(work, op):
-    """One op of a cpu workload: (op, class, result, ns)."""
-    start = clock()
-    result = work.op(op)
-    return op, HIT, result, clock() - start
+def die_with_parent():
+    """In a child: SIGKILL when the thread that made it ends, however it does (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+# ---- The life of an adapter
 
 
 class Adapter:
-    """One model. `loop` and `start_method` are what is attested; `setup` is not timed, `sample` is."""
+    """One model. `loop`, `build` and `start_method` are attested; `setup` is not timed, `sample` is."""
 
-    loop = "none"
-    start_method = "none"
-    build = "none"
+    loop = build = start_method = "none"
 
     def __init__(self, module, variant, params):
         self.module, self.variant, self.params = module, variant, params
+        self.kind = module.KIND
+        self.size = params["workers" if module.KIND == "cpu" else "concurrency"]
+        self.work = module.Workload(params)
 
     def setup(self):
         """Everything that is not timed. A server returns its port."""
@@ -176,24 +246,14 @@ class Adapter:
         raise NotImplementedError
 
     def serve(self, wait):
-        """Servers only: serves until wait(), called on another thread, returns."""
+        """Servers only: serves until wait(), called where it may block, returns 'stop'."""
         raise NotImplementedError
 
     def close(self):
         pass
 
     def attest(self):
-        facts = {
-            "gil": gil(),
-            "runtime": f"cpython-{platform.python_version()}",
-            "loop": self.loop,
-            "interp": interpreter_id(),
-            "affinity": affinity(),
-            "build": self.build,
-            "start_method": self.start_method,
-            "pid": os.getpid(),
-        }
-        return "attest " + " ".join(f"{key}={value}" for key, value in facts.items())
+        return attestation(self.loop, self.build, self.start_method)
 
 
 def run_samples(adapter, wire):
@@ -206,24 +266,29 @@ def run_samples(adapter, wire):
             wire.say(line)
 
 
+def run(adapter, wire):
+    port = adapter.setup()
+    gc.collect()
+    gc.freeze()  # what set-up made is not looked through again and again while ops run
+    wire.say(adapter.attest())
+    wire.say(f"ready port={port}" if port else "ready")
+    if adapter.kind == "server":
+        adapter.serve(wire.word)
+    else:
+        run_samples(adapter, wire)
+    wire.say(adapter.attest())
+    wire.say("bye")
+    adapter.close()
+
+
 def main(model):
     """Runs the adapter class `model` for the process' command line, from hello to bye."""
-    module, _, variant, params = parse(sys.argv)
+    arguments = parse(sys.argv)
     wire = Wire()
-    adapter = model(module, variant, params)
     try:
-        port = adapter.setup()
-        wire.say(adapter.attest())
-        wire.say(f"ready port={port}" if port else "ready")
-        if module.KIND == "server":
-            adapter.serve(wire.word)
-        else:
-            run_samples(adapter, wire)
-        wire.say(adapter.attest())
-        adapter.close()
+        run(model(*arguments), wire)
+    except DriverGone:
+        os._exit(0)  # at once: workers and servers may still be busy
     except Exception as error:
-        import traceback
-
         traceback.print_exc()
-        fail(wire, error)
-    wire.say("bye")
+        wire.fail(error)

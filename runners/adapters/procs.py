@@ -1,7 +1,7 @@
 """Processes: a ProcessPoolExecutor whose start method is the variant: fork, forkserver or spawn.
 
-Ops go to the workers in chunks, a quarter of an equal share each, so that the work is spread evenly and an op that is small is
-not all pickling. Each op is timed in its worker.
+Ops go to the workers in chunks, a quarter of an equal share each, so that the work is spread evenly and an op that
+is small is not all pickling. Each op is timed in its worker; its result crosses to the parent, as it would in use.
 """
 
 import multiprocessing
@@ -9,38 +9,34 @@ from concurrent.futures import ProcessPoolExecutor
 
 import common
 
-work = None
+CHUNKS_PER_WORKER = 4
+work = None  # of this worker, a process
 
 
-def start_worker(module, params):
+def start_worker(given, barrier):
+    """Every worker passes here once; none goes on before all are there, so that all are warm before `ready`."""
     global work
-    work = __import__(module).Workload(params)
+    common.die_with_parent()
+    work = given
+    barrier.wait()
 
 
 def run_chunk(ops):
     return [common.timed(work, op) for op in ops]
 
 
-def wait_for_all(barrier):
-    barrier.wait()
-
-
 class Procs(common.Adapter):
     def setup(self):
         self.start_method = self.variant
         context = multiprocessing.get_context(self.variant)
-        workers = self.params["workers"]
-        self.manager = context.Manager()
-        barrier = self.manager.Barrier(workers)
-        self.pool = ProcessPoolExecutor(workers, context, start_worker, (self.module.__name__, self.params))
-        list(self.pool.map(wait_for_all, [barrier] * workers))  # all workers exist, and are warm, before `ready`
-        self.manager.shutdown()
+        self.pool = ProcessPoolExecutor(self.size, context, start_worker, (self.work, context.Barrier(self.size)))
+        list(self.pool.map(run_chunk, [()] * self.size))
 
     def sample(self, tally):
-        ops, workers = self.params["ops"], self.params["workers"]
-        size = max(1, ops // (4 * workers))
+        ops = self.params["ops"]
+        size = max(1, ops // (CHUNKS_PER_WORKER * self.size))
         for done in self.pool.map(run_chunk, [range(i, min(i + size, ops)) for i in range(0, ops, size)]):
-            tally.results += done
+            tally.done += done
 
     def close(self):
         self.pool.shutdown()

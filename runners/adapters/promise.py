@@ -1,11 +1,13 @@
-"""cpromise, in two styles: `chain` (then, then, catch) and `await` (coroutines on the same loop). cpu ops through to_thread."""
+"""cpromise, in two styles: `chain` (then, then, catch) and `await` (coroutines on the same loop). cpu ops go through
+to_thread."""
 
 import common
 import cpromise as cp
-from resp import bulk_size, request
+import io_employee
+from resp import bulk_size, employee, request
 
 
-class Store:
+class ChainStore:
     """A RESP2 client whose get() is a promise."""
 
     def __init__(self, stream):
@@ -17,83 +19,68 @@ class Store:
 
     def body(self, line):
         size = bulk_size(line)
-        return None if size < 0 else self.stream.readexactly(size + 2).then(lambda data: data[:-2])
+        return None if size is None else self.stream.readexactly(size + 2).then(lambda data: data[:-2])
 
-    async def aget(self, key):
+    def employee(self, work, op):
+        """The two questions of an op, as Tally.add takes it."""
+        start, name = common.clock(), work.names[op]
+
+        def details(employee_id):
+            if employee_id is None:
+                raise LookupError(name)
+            return self.get(io_employee.record_key(employee_id)).then(lambda record: finish(employee_id, record))
+
+        def finish(employee_id, record):
+            return op, *io_employee.outcome(name, employee_id, record), common.clock() - start
+
+        return self.get(io_employee.id_key(name)).then(details).catch(LookupError, lambda _: finish(None, None))
+
+
+class AwaitStore:
+    """The same with coroutines."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    async def get(self, key):
         self.stream.write(request(key))
         size = bulk_size(await self.stream.readuntil(b"\r\n"))
-        return None if size < 0 else (await self.stream.readexactly(size + 2))[:-2]
+        return None if size is None else (await self.stream.readexactly(size + 2))[:-2]
+
+    def employee(self, work, op):
+        return employee(self, work, op)
 
 
 class Promises(common.Adapter):
     build = cp.__build__
 
     def setup(self):
-        self.work = self.module.Workload(self.params)
+        self.style = Chain if self.variant == "chain" else Await
         self.cp_loop = cp.Loop()
-        self.loop = "cpromise.Loop"
-        style = {"chain": self.chain_op, "await": self.await_op}[self.variant]
-        self.op = style if self.module.KIND == "client" else self.offloaded_op
         return self.cp_loop.run(self.prepare)
 
     async def prepare(self):
         self.loop = common.qualified(cp.get_running_loop())
-        if self.module.KIND == "server":
-            handler = {"chain": echo_chain, "await": echo}[self.variant]
-            self.server = await cp.serve_tcp(handler, "127.0.0.1", self.params["port"], backlog=4096)
+        if self.kind == "server":
+            self.server = await cp.serve_tcp(self.style.echo, "127.0.0.1", self.params["port"], backlog=4096)
             return self.server.port
-        self.size = self.params["workers" if self.module.KIND == "cpu" else "concurrency"]
-        if self.module.KIND == "client":
-            host, port = self.params["store_host"], self.params["store_port"]
-            self.stores = [Store(await cp.connect_tcp(host, port)) for _ in range(self.size)]
+        if self.kind == "client":
+            address = self.params["store_host"], self.params["store_port"]
+            self.stores = [self.style.store(await cp.connect_tcp(*address)) for _ in range(self.size)]
 
-    # One op, in each style: a promise of (op, class, result, ns).
-
-    def offloaded_op(self, op, worker):
+    def op(self, op, worker):
+        """Starts one op: what comes of it, as Tally.add takes it, later."""
+        if self.kind == "client":
+            return self.stores[worker].employee(self.work, op)
         return cp.to_thread(common.timed, self.work, op)
 
-    def chain_op(self, op, worker):
-        start, name, store = common.clock(), self.work.names[op], self.stores[worker]
-
-        def details(employee_id):
-            if employee_id is None:
-                raise LookupError(name)
-            return store.get(self.module.record_key(employee_id)).then(lambda record: finish(employee_id, record))
-
-        def finish(employee_id, record):
-            return op, *self.module.outcome(name, employee_id, record), common.clock() - start
-
-        return store.get(self.module.id_key(name)).then(details).catch(LookupError, lambda _: finish(None, None))
-
-    async def await_op(self, op, worker):
-        start, name, store = common.clock(), self.work.names[op], self.stores[worker]
-        employee_id = await store.aget(self.module.id_key(name))
-        record = None if employee_id is None else await store.aget(self.module.record_key(employee_id))
-        return op, *self.module.outcome(name, employee_id, record), common.clock() - start
-
-    # What one worker does of a sample: the next op that nobody has taken, until there is none.
-
-    def one_chain(self, worker, ops, tally):
-        def run(resolve, reject):
-            def next_op(_=None):
-                op = next(ops, None)
-                if op is None:
-                    resolve()
-                else:
-                    self.op(op, worker).then(lambda done: tally.add(*done)).then(next_op).catch(reject)
-
-            next_op()
-
-        return cp.Promise(run)
-
-    async def one_await(self, worker, ops, tally):
-        for op in ops:
-            tally.add(*await self.op(op, worker))
+    def all(self):
+        ops = iter(range(self.params["ops"]))
+        return cp.Promise.all(self.style.one(self, worker, ops) for worker in range(self.size))
 
     def sample(self, tally):
-        ops = iter(range(self.params["ops"]))
-        one = {"chain": self.one_chain, "await": self.one_await}[self.variant]
-        self.cp_loop.run(lambda: cp.Promise.all(one(worker, ops, tally) for worker in range(self.size)))
+        self.tally = tally
+        self.cp_loop.run(self.all)
 
     def serve(self, wait):
         self.cp_loop.run(lambda: until_stop(wait))
@@ -107,27 +94,58 @@ async def until_stop(wait):
         pass
 
 
-async def echo(stream):
-    while data := await stream.read():
-        await stream.write(data)
+class Chain:
+    """Each step starts the next and returns nothing, so no chain of promises grows with the number of steps."""
+
+    store = ChainStore
+
+    @staticmethod
+    def one(adapter, worker, ops):
+        """What one worker does of a sample: the next op that nobody has taken, until there is none."""
+
+        def run(resolve, reject):
+            def start_next(done=None):
+                if done:
+                    adapter.tally.add(*done)
+                op = next(ops, None)
+                if op is None:
+                    resolve()
+                else:
+                    adapter.op(op, worker).then(start_next).catch(reject)
+
+            start_next()
+
+        return cp.Promise(run)
+
+    @staticmethod
+    def echo(stream):
+        def run(resolve, reject):
+            def read(_=None):
+                stream.read().then(write).catch(reject)
+
+            def write(data):
+                if data:
+                    stream.write(data).then(read).catch(reject)
+                else:
+                    resolve()
+
+            read()
+
+        return cp.Promise(run)
 
 
-def echo_chain(stream):
-    """A promise that settles when the peer is done. Each turn starts the next and returns nothing: no chain grows."""
+class Await:
+    store = AwaitStore
 
-    def run(resolve, reject):
-        def read(_=None):
-            stream.read().then(write, reject)
+    @staticmethod
+    async def one(adapter, worker, ops):
+        for op in ops:
+            adapter.tally.add(*await adapter.op(op, worker))
 
-        def write(data):
-            if data:
-                stream.write(data).then(read, reject)
-            else:
-                resolve()
-
-        read()
-
-    return cp.Promise(run)
+    @staticmethod
+    async def echo(stream):
+        while data := await stream.read():
+            await stream.write(data)
 
 
 if __name__ == "__main__":

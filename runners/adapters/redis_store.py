@@ -1,7 +1,10 @@
-"""A real redis-server as the store: started on a free port of the loopback, without persistence, in a folder of its own, filled with
-the people of workloads/io_employee.c through its socket, and stopped whatever happens."""
+"""A real redis-server as the store: started on a free port of the loopback, without persistence, filled through its
+socket with what workloads/io_employee.c defines, and stopped whatever happens.
 
-import ctypes
+It has no service delay: delay_us is accepted, so that the same matrix can be run against it, and has no effect.
+"""
+
+import contextlib
 import shutil
 import signal
 import socket
@@ -11,13 +14,14 @@ import tempfile
 import time
 
 import common
+import io_employee
 
-EMPLOYEES, DANGLING = 100000, 1000
+BATCH = 1000
+START_S = 10
 
 
-def die_with_parent():
-    """In the child: SIGKILL when this process ends, however it does (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+class StoreError(Exception):
+    """What a person has to be told."""
 
 
 def free_port():
@@ -26,89 +30,73 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def employee_id(i):
-    return (7919 * i + 104729) % 1000003
+def set_command(key, value):
+    return f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${len(value)}\r\n{value}\r\n"
 
 
-def record(i, size):
-    id = employee_id(i)
-    text = (
-        f'{{"id":{id},"name":"emp{i:06d}","dept":{id % 97},"salary":{30000 + 37 * id % 90000},'
-        f'"boss":{employee_id(i // 10)}}}'
-    )
-    return text.ljust(size)
-
-
-def commands(size):
-    for i in range(EMPLOYEES):
-        id = str(employee_id(i))
-        yield f"employee:id:emp{i:06d}", id
-        yield f"employee:{id}", record(i, size)
-    for i in range(DANGLING):
-        yield f"employee:id:gone{i:06d}", str(1000003 + i)
-
-
-def fill(connection, size):
+def fill(connection, contents):
     """Pipelined in batches; each answer must be OK."""
     replies = connection.makefile("rb")
-    batch = []
-
-    def flush():
+    commands = [set_command(key, value) for key, value in contents]
+    for at in range(0, len(commands), BATCH):
+        batch = commands[at : at + BATCH]
         connection.sendall("".join(batch).encode())
         for _ in batch:
             if (line := replies.readline()) != b"+OK\r\n":
-                raise RuntimeError(f"redis-server answered {line!r} to SET")
-        batch.clear()
-
-    for key, value in commands(size):
-        batch.append(f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${len(value)}\r\n{value}\r\n")
-        if len(batch) == 1000:
-            flush()
-    flush()
+                raise StoreError(f"redis-server answered {line!r} to SET")
 
 
 def connect(port, server):
-    for _ in range(200):
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RuntimeError(f"redis-server ended with status {server.returncode}")
+            raise StoreError(f"redis-server on port {port} ended with status {server.returncode}: is the port in use?")
         try:
             return socket.create_connection(("127.0.0.1", port))
         except ConnectionRefusedError:
-            time.sleep(0.05)
-    raise RuntimeError("redis-server does not accept connections after 10 s")
+            time.sleep(0.02)
+    raise StoreError(f"redis-server accepts no connection on port {port} after {START_S} s")
 
 
-def serve(wire, params, folder):
-    port = params["port"] or free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
+@contextlib.contextmanager
+def redis_server(port):
+    """A running server that ends with the block, or with this process."""
+    folder = tempfile.mkdtemp(prefix="gilbench-redis-")
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
+    command += ["--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=common.die_with_parent)
     try:
-        with connect(port, server) as connection:
-            fill(connection, params["record"])
-        idle = common.Adapter(None, "", {})
-        wire.say(idle.attest())
-        wire.say(f"ready port={port}")
-        while wire.word() != "stop":
-            pass
-        wire.say(idle.attest())
+        yield server
     finally:
         server.kill()
         server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve(wire, params):
+    if not shutil.which("redis-server"):
+        raise StoreError("redis-server is not installed (package redis-server)")
+    port = params["port"] or free_port()
+    with redis_server(port) as server, connect(port, server) as connection:
+        fill(connection, io_employee.contents(params["employees"], params["record"]))
+        wire.say(common.attestation())
+        wire.say(f"ready port={port}")
+        while wire.word() != "stop":
+            pass
+        wire.say(common.attestation())
+        wire.say("bye")
 
 
 def main():
-    _, _, _, params = common.parse(sys.argv)
+    _, _, params = common.parse(sys.argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the server ends too
     wire = common.Wire()
-    if not shutil.which("redis-server"):
-        common.fail(wire, RuntimeError("redis-server is not installed (package redis-server)"))
-    folder = tempfile.mkdtemp(prefix="gilbench-redis-")
     try:
-        serve(wire, params, folder)
-    except (RuntimeError, OSError) as error:
-        common.fail(wire, error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    wire.say("bye")
+        serve(wire, params)
+    except common.DriverGone:
+        pass
+    except (StoreError, OSError) as error:
+        wire.fail(error)
 
 
 if __name__ == "__main__":

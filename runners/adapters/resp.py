@@ -1,8 +1,11 @@
-"""Clients of a RESP2 store: the same two requests over a blocking socket and over asyncio streams. cpromise's is in promise.py."""
+"""Clients of a RESP2 store over a blocking socket and over asyncio streams; cpromise's is in promise.py. One
+request at a time on a connection."""
 
+import asyncio
 import socket
 
 import common
+import io_employee
 
 
 def request(key):
@@ -12,15 +15,14 @@ def request(key):
 
 
 def bulk_size(line):
-    """The size that a bulk string's first line announces; -1 for none. An error reply raises."""
-    if line[:1] != b"$":
-        raise RuntimeError(f"the store answered {line!r}")
-    return int(line[1:])
+    """The size that a bulk string's first line announces; None for none. Anything else raises."""
+    if line[:1] != b"$" or line[-2:] != b"\r\n":
+        raise ConnectionError(f"the store answered {line!r} to GET")
+    size = int(line[1:])
+    return None if size < 0 else size
 
 
 class BlockingStore:
-    """One connection, one request at a time."""
-
     def __init__(self, params):
         self.socket = socket.create_connection((params["store_host"], params["store_port"]))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -29,33 +31,39 @@ class BlockingStore:
     def get(self, key):
         self.socket.sendall(request(key))
         size = bulk_size(self.file.readline())
-        return None if size < 0 else self.file.read(size + 2)[:-2]
+        if size is None:
+            return None
+        data = self.file.read(size + 2)
+        if len(data) < size + 2:
+            raise ConnectionError("the store hung up in the middle of an answer")
+        return data[:-2]
 
-    def employee(self, module, work, op):
-        start = common.clock()
-        name = work.names[op]
-        employee_id = self.get(module.id_key(name))
-        record = None if employee_id is None else self.get(module.record_key(employee_id))
-        return op, *module.outcome(name, employee_id, record), common.clock() - start
+    def employee(self, work, op):
+        """The two questions of an op, as Tally.add takes it."""
+        start, name = common.clock(), work.names[op]
+        employee_id = self.get(io_employee.id_key(name))
+        record = None if employee_id is None else self.get(io_employee.record_key(employee_id))
+        return op, *io_employee.outcome(name, employee_id, record), common.clock() - start
+
+
+async def employee(store, work, op):
+    """The same for a store whose get() is a coroutine."""
+    start, name = common.clock(), work.names[op]
+    employee_id = await store.get(io_employee.id_key(name))
+    record = None if employee_id is None else await store.get(io_employee.record_key(employee_id))
+    return op, *io_employee.outcome(name, employee_id, record), common.clock() - start
 
 
 class AsyncioStore:
-    """The same over asyncio streams, on asyncio's own loop or uvloop's."""
+    """Over asyncio streams, on asyncio's own loop or another."""
 
-    async def connect(self, params):
-        import asyncio
-
-        self.reader, self.writer = await asyncio.open_connection(params["store_host"], params["store_port"])
-        return self
+    @classmethod
+    async def connect(cls, params):
+        store = cls()
+        store.reader, store.writer = await asyncio.open_connection(params["store_host"], params["store_port"])
+        return store
 
     async def get(self, key):
         self.writer.write(request(key))
         size = bulk_size(await self.reader.readuntil(b"\r\n"))
-        return None if size < 0 else (await self.reader.readexactly(size + 2))[:-2]
-
-    async def employee(self, module, work, op):
-        start = common.clock()
-        name = work.names[op]
-        employee_id = await self.get(module.id_key(name))
-        record = None if employee_id is None else await self.get(module.record_key(employee_id))
-        return op, *module.outcome(name, employee_id, record), common.clock() - start
+        return None if size is None else (await self.reader.readexactly(size + 2))[:-2]

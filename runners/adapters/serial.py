@@ -6,14 +6,13 @@ from resp import BlockingStore
 
 class Serial(common.Adapter):
     def setup(self):
-        self.work = self.module.Workload(self.params)
-        if self.module.KIND == "client":
+        if self.kind == "client":
             self.store = BlockingStore(self.params)
 
     def sample(self, tally):
         for op in range(self.params["ops"]):
-            if self.module.KIND == "client":
-                tally.add(*self.store.employee(self.module, self.work, op))
+            if self.kind == "client":
+                tally.add(*self.store.employee(self.work, op))
             else:
                 tally.add(*common.timed(self.work, op))
 

@@ -1,4 +1,4 @@
-"""uvloop: asyncio's programs on a loop written in Cython over libuv."""
+"""uvloop: the programs of asyncio_.py on a loop written in Cython over libuv."""
 
 import common
 import uvloop

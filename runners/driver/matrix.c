@@ -88,13 +88,14 @@ void cell_model(const struct cell *cell, char *text, size_t room) {
 }
 
 static void name_cell(struct cell *cell) {
-    char model[2 * GB_NAME_MAX];
+    char model[2 * GB_NAME_MAX], id[sizeof cell->id];
     size_t used;
     cell_model(cell, model, sizeof model);
-    used = (size_t)snprintf(cell->id, sizeof cell->id, "%s/%s/", cell->workload, model);
-    for (int i = 0; i < cell->nparams && used < sizeof cell->id; i++)
-        used += (size_t)snprintf(cell->id + used, sizeof cell->id - used, "%s%s=%s", i ? "," : "",
+    used = (size_t)snprintf(id, sizeof id, "%s/%s/", cell->workload, model);
+    for (int i = 0; i < cell->nparams && used < sizeof id; i++)
+        used += (size_t)snprintf(id + used, sizeof id - used, "%s%s=%s", i ? "," : "",
                                  cell->params[i].key, cell->params[i].value);
+    memcpy(cell->id, id, sizeof id);
 }
 
 static int add_cell(struct matrix *matrix, struct cell cell, const struct settings *s,

@@ -1,0 +1,116 @@
+"""The driver's end of the wire (runners/README.md), for tests of the programs that stand at its other end."""
+
+import os
+import pathlib
+import select
+import subprocess
+import sys
+
+HOME = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("GILBENCH_BUILD", HOME / "build" / "release"))
+ADAPTERS = HOME / "runners" / "adapters"
+TIMEOUT_S = 30
+
+
+def fields(line):
+    """The key=value words of a line behind its first."""
+    return dict(word.split("=", 1) for word in line.split()[1:])
+
+
+def words(params):
+    return [f"{key}={value}" for key, value in params.items()]
+
+
+def reference(workload, **params):
+    """What the C reference says: digest, hit, miss, error, as text."""
+    command = [BUILD / "reference", "digest", workload, *words(params)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
+    return fields("digest " + answer.stdout)
+
+
+class Child:
+    """A child of ours in the driver's place; a context manager that leaves no process behind."""
+
+    def __init__(self, command, workload, model, **params):
+        out_read, out_write = os.pipe()
+        in_read, in_write = os.pipe()
+        self.process = subprocess.Popen(
+            [*command, workload, model, *words(params)],
+            env={**os.environ, "GILBENCH_OUT": str(out_write), "GILBENCH_IN": str(in_read)},
+            pass_fds=(out_write, in_read),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(out_write)
+        os.close(in_read)
+        self.out, self.words = os.fdopen(out_read), os.fdopen(in_write, "w")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+        self.out.close()
+        self.gone()
+
+    def line(self):
+        """The next line; '' at the end."""
+        if not select.select([self.out], [], [], TIMEOUT_S)[0]:
+            raise TimeoutError(f"no line within {TIMEOUT_S} s")
+        return self.out.readline().rstrip("\n")
+
+    def expect(self, kind):
+        """The fields of the next line, which must be of this kind."""
+        line = self.line()
+        assert line.split(" ")[0] == kind, f"expected {kind}, got {line!r}; stderr: {self.complaint(line)}"
+        return {} if kind == "hello" else fields(line)
+
+    def complaint(self, line):
+        return self.process.communicate(timeout=TIMEOUT_S)[1] if line == "" or line.startswith("fail") else ""
+
+    def ready(self):
+        """hello, attest, ready: what is attested, and the port, if any."""
+        self.expect("hello")
+        attest = self.expect("attest")
+        return attest, int(self.expect("ready").get("port", 0))
+
+    def say(self, word):
+        self.words.write(word + "\n")
+        self.words.flush()
+
+    def sample(self):
+        """go: the fields of the sample, and its latency histogram as {bucket: count}."""
+        self.say("go")
+        sample, latency = self.expect("sample"), self.expect("latency")
+        assert latency["unit"] == "ns" and latency["sub"] == "5"
+        buckets = (pair.split(":") for pair in latency["buckets"].split(","))
+        return sample, {int(bucket): int(count) for bucket, count in buckets}
+
+    def stop(self):
+        """stop, attest, bye and exit status 0: what is attested."""
+        self.say("stop")
+        attest = self.expect("attest")
+        self.expect("bye")
+        assert self.process.wait(TIMEOUT_S) == 0
+        return attest
+
+    def gone(self):
+        """Closes the driver's end of the words."""
+        try:
+            self.words.close()
+        except BrokenPipeError:
+            pass
+
+
+def python(name):
+    return [sys.executable, str(ADAPTERS / name)]
+
+
+def store(**params):
+    return Child([str(BUILD / "store")], "io_employee", "peer", **params)
+
+
+def load(port, **params):
+    return Child([str(BUILD / "load")], "io_echo", "peer", target_port=port, **params)
