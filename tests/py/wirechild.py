@@ -44,7 +44,8 @@ class Child:
         )
         os.close(out_write)
         os.close(in_read)
-        self.out, self.words = os.fdopen(out_read), os.fdopen(in_write, "w")
+        self.out, self.buffer = out_read, b""
+        self.words = os.fdopen(in_write, "w")
 
     def __enter__(self):
         return self
@@ -52,14 +53,19 @@ class Child:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
-        self.out.close()
+        os.close(self.out)
         self.gone()
 
     def line(self):
         """The next line; '' at the end."""
-        if not select.select([self.out], [], [], TIMEOUT_S)[0]:
-            raise TimeoutError(f"no line within {TIMEOUT_S} s")
-        return self.out.readline().rstrip("\n")
+        while b"\n" not in self.buffer:
+            if not select.select([self.out], [], [], TIMEOUT_S)[0]:
+                raise TimeoutError(f"no line within {TIMEOUT_S} s")
+            if not (data := os.read(self.out, 65536)):
+                return ""
+            self.buffer += data
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.decode()
 
     def expect(self, kind):
         """The fields of the next line, which must be of this kind."""
