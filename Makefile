@@ -16,7 +16,7 @@ FLAGS_tsan      := -O1 -g -fsanitize=thread
 CFLAGS          ?= $(FLAGS_$(MODE))
 ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS)
 LIBS_driver     := -lhwloc -ljansson -lm
-LIBS_workloads  := -lcrypto
+LIBS_workloads  := -lcrypto -lm
 
 # ---- What is where
 ifeq ($(FLAGS_$(MODE)),)

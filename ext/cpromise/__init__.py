@@ -15,10 +15,11 @@ from ._cpromise import (
     to_thread,
 )
 from ._errors import LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WrongLoopError
-
-__version__ = "0.1.0"
+from ._version import __version__
 
 __all__ = [
+    "__build__",
+    "__version__",
     "Loop",
     "LoopClosedError",
     "Promise",

@@ -1,0 +1,36 @@
+"""Compiles what ext/sources.mk lists: the same files as the Makefile, with the same flags that matter."""
+
+import glob
+import hashlib
+import re
+
+from setuptools import Extension, setup
+
+
+def sources():
+    text = open("ext/sources.mk", encoding="utf-8").read().replace("\\\n", " ")
+    listed = re.findall(r"^CP_\w+ := (.*)$", text, re.M)
+    return ["ext/" + path for line in listed for path in line.split()]
+
+
+def build_id():
+    """As in the Makefile: of all sources and headers, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(glob.glob("ext/core/*.[ch]") + glob.glob("ext/binding/*.[ch]")):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "cpromise._cpromise",
+            sources(),
+            depends=glob.glob("ext/*/*.h"),
+            define_macros=[("_GNU_SOURCE", None), ("CP_BUILD_ID", f'"{build_id()}"')],
+            extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden"],
+            extra_link_args=["-pthread"],
+        )
+    ]
+)

@@ -1,0 +1,329 @@
+"""The contract of every adapter in the register: the wire, the work, what is attested, and the ends."""
+
+import configparser
+import importlib.util
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from wirechild import ADAPTERS, BUILD, HOME, TIMEOUT_S, Child, fields, load, python, reference, store
+
+sys.path.insert(0, str(ADAPTERS))
+import common  # noqa: E402
+import cpu_queens  # noqa: E402  (common puts the workloads on the path)
+import cpu_sha256  # noqa: E402
+
+PARAMS = {
+    "cpu_queens": {"ops": 30, "n": 6},
+    "cpu_sha256": {"ops": 12, "bytes": 5000, "links": 3, "seed": 7},
+    "io_employee": {"ops": 200, "employees": 500, "delay_us": 100, "seed": 11},
+    "io_echo": {"ops": 300, "bytes": 3000, "seed": 5},
+}
+KIND = {"cpu_queens": "cpu", "cpu_sha256": "cpu", "io_employee": "client", "io_echo": "server"}
+WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
+
+
+def register():
+    models = configparser.ConfigParser()
+    models.read(ADAPTERS / "models.ini")
+    return models
+
+
+def command(model):
+    places = {"{python}": sys.executable, "{home}": str(HOME), "{build}": str(BUILD)}
+    words = register()[model.partition(":")[0]]["command"].split()
+    for mark, place in places.items():
+        words = [word.replace(mark, place) for word in words]
+    return words
+
+
+def visible_models():
+    """Each model with each of its variants; those whose module is missing are marked to be skipped, and why."""
+    models = register()
+    for name in models.sections():
+        if "hidden" in models[name]:
+            continue
+        needed = models[name].get("needs")
+        missing = needed and importlib.util.find_spec(needed) is None
+        marks = [pytest.mark.skip(reason=f"{needed} is not installed here")] if missing else []
+        for variant in models[name].get("variants", "").split() or [None]:
+            yield pytest.param(f"{name}:{variant}" if variant else name, marks=marks)
+
+
+def pairs(kinds=("cpu", "client", "server")):
+    """(model, workload) of all that the register says can be run."""
+    models = register()
+    for model in visible_models():
+        runs = models[model.values[0].partition(":")[0]]["kinds"].split()
+        for workload, kind in KIND.items():
+            if kind in runs and kind in kinds:
+                yield pytest.param(model.values[0], workload, marks=model.marks)
+
+
+def start(model, workload, **params):
+    return Child(command(model), workload, model, **params)
+
+
+class Cell:
+    """An adapter with its peer, if it needs one: both up to `ready`."""
+
+    def __init__(self, model, workload, width=3, **more):
+        kind = KIND[workload]
+        params = {**PARAMS[workload], WIDTH[kind]: width, **more}
+        self.peer = None
+        if kind == "client":
+            self.peer = store(**params)
+            params["store_port"] = self.peer.ready()[1]
+        self.adapter = self.measured = start(model, workload, **params)
+        self.attest, port = self.adapter.ready()
+        if kind == "server":
+            self.peer = self.measured = load(port, **params)
+            self.peer.ready()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for child in filter(None, (self.adapter, self.peer)):
+            child.__exit__()
+
+
+def expected(workload, width=3, **more):
+    return reference(workload, **{**PARAMS[workload], WIDTH[KIND[workload]]: width, **more})
+
+
+@pytest.mark.parametrize("model, workload", pairs())
+def test_does_the_work_and_says_so(model, workload):
+    section = register()[model.partition(":")[0]]
+    with Cell(model, workload) as cell:
+        for _ in range(2):
+            sample, latency = cell.measured.sample()
+            assert {key: sample[key] for key in ("digest", "hit", "miss", "error")} == expected(workload)
+            assert int(sample["ops"]) == sum(latency.values()) == PARAMS[workload]["ops"]
+            assert int(sample["ns"]) > 0
+        if cell.measured is cell.peer:
+            cell.peer.stop()
+        at_end = cell.adapter.stop()
+        assert at_end == cell.attest
+        assert cell.attest["loop"] == section.get("loop")
+        assert cell.attest["affinity"] == common.cpu_list(os.sched_getaffinity(0))
+        assert cell.attest["pid"] == str(cell.adapter.process.pid)
+        assert cell.attest["interp"] == "0"
+        assert cell.attest["start_method"] == (model.partition(":")[2] if model.startswith("procs") else "none")
+        if section["language"] == "python":
+            assert cell.attest["gil"] == common.gil()
+            assert cell.attest["runtime"] == f"cpython-{sys.version.split()[0]}"
+        else:
+            assert (cell.attest["gil"], cell.attest["runtime"]) == ("none", "c")
+
+
+@pytest.mark.parametrize("model, workload", pairs(("cpu", "client")))
+@pytest.mark.parametrize("width, ops", [(1, 7), (5, 2)])
+def test_any_number_of_ops_and_workers(model, workload, width, ops):
+    """Fewer ops than workers, and ops that do not divide evenly."""
+    with Cell(model, workload, width=width, ops=ops) as cell:
+        sample, latency = cell.measured.sample()
+        assert sample["digest"] == expected(workload, ops=ops)["digest"]
+        assert sum(latency.values()) == ops
+        cell.adapter.stop()
+
+
+@pytest.mark.parametrize("model, workload", pairs())
+def test_ends_when_the_driver_is_gone(model, workload):
+    with Cell(model, workload) as cell:
+        pids = list(common.threads_of_tree(cell.adapter.process.pid))
+        cell.adapter.gone()
+        cell.adapter.process.wait(TIMEOUT_S)
+        assert wait_until(lambda: not any(map(is_alive, pids)))
+
+
+@pytest.mark.parametrize("variant", ["fork", "forkserver", "spawn"])
+def test_workers_die_with_a_killed_parent(variant):
+    with Cell(f"procs:{variant}", "cpu_queens") as cell:
+        pids = list(common.threads_of_tree(cell.adapter.process.pid))
+        assert len(pids) > 3
+        cell.adapter.process.send_signal(signal.SIGKILL)
+        cell.adapter.process.wait(TIMEOUT_S)
+        assert wait_until(lambda: not any(map(is_alive, pids)))
+
+
+def is_alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.mark.parametrize("model, workload", pairs(("client",)))
+def test_a_store_that_dies_is_a_failure(model, workload):
+    """Not an endless wait, and not a sample with fewer ops."""
+    with Cell(model, workload, ops=100000) as cell:
+        cell.adapter.say("go")
+        time.sleep(0.05)
+        cell.peer.process.kill()
+        assert cell.adapter.line().startswith("fail ")
+        assert cell.adapter.process.wait(TIMEOUT_S) == 1
+
+
+@pytest.mark.parametrize("model", visible_models())
+@pytest.mark.parametrize(
+    "workload, word, complaint",
+    [
+        ("cpu_queens", "speed=9", "there are: ops seed workers concurrency"),
+        ("cpu_queens", "workers", "there are:"),
+        ("cpu_queens", "workers=0", "a whole number"),
+        ("cpu_queens", "ops=many", "a whole number"),
+        ("cpu_quince", "n=8", "unknown workload 'cpu_quince'"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(model, workload, word, complaint):
+    done = subprocess.run([*command(model), workload, model, word], capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode not in (0, -signal.SIGSEGV)
+    assert complaint in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("model", visible_models())
+def test_needs_a_driver(model):
+    done = subprocess.run([*command(model), "cpu_queens", model], capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode not in (0, -signal.SIGSEGV)
+    assert done.stderr == "GILBENCH_OUT is not set: this program is run by gilbench\n"
+
+
+# ---- Cheating
+
+
+CHEATS = {
+    "skips an op": "range(1, self.params['ops'])",
+    "does one twice": "[0, *range(1, self.params['ops'] - 1), 0]",
+    "does other ops": "range(6, self.params['ops'] + 6)",
+}
+CHEAT = """
+import sys; sys.path.insert(0, {adapters!r})
+import common
+
+class Cheat(common.Adapter):
+    def sample(self, tally):
+        for op in {ops}:
+            tally.add(*common.timed(self.work, op))
+
+common.main(Cheat)
+"""
+
+
+@pytest.mark.parametrize("ops", CHEATS.values(), ids=CHEATS.keys())
+def test_cheating_gives_another_digest(ops, tmp_path):
+    program = tmp_path / "cheat.py"
+    program.write_text(CHEAT.format(adapters=str(ADAPTERS), ops=ops))
+    with Child([sys.executable, str(program)], "cpu_queens", "cheat", **PARAMS["cpu_queens"]) as cheat:
+        cheat.ready()
+        assert cheat.sample()[0]["digest"] != expected("cpu_queens")["digest"]
+
+
+def test_a_changed_result_gives_another_digest():
+    honest, cheating = common.Tally(), common.Tally()
+    honest.add(3, "hit", b"result", 1)
+    cheating.add(3, "hit", b"Result", 1)
+    assert fields(next(honest.lines(1)))["digest"] != fields(next(cheating.lines(1)))["digest"]
+
+
+# ---- The fake, which the driver's tests rely on
+
+
+def fake(behaviour):
+    return start(f"fake:{behaviour}", "cpu_queens", **PARAMS["cpu_queens"])
+
+
+def test_fake_good():
+    with fake("good") as child:
+        child.ready()
+        assert child.sample()[0]["digest"] == expected("cpu_queens")["digest"]
+        assert child.sample()[0]["ns"] == "1010000"
+        child.stop()
+
+
+@pytest.mark.parametrize("behaviour, key", [("bad_digest", "digest"), ("short", "hit")])
+def test_fake_lies_in_its_sample(behaviour, key):
+    with fake(behaviour) as child:
+        child.ready()
+        assert child.sample()[0][key] != expected("cpu_queens")[key]
+
+
+@pytest.mark.parametrize("behaviour, key, value", [("wrong_gil", "gil", "off"), ("wrong_loop", "loop", "some.OtherLoop")])
+def test_fake_attests_what_is_wrong(behaviour, key, value):
+    with fake(behaviour) as child:
+        assert child.ready()[0][key] == value
+
+
+@pytest.mark.parametrize(
+    "behaviour, status, line",
+    [("crash", -signal.SIGSEGV, ""), ("exit", 3, ""), ("fail", 1, "fail the fake was asked to fail")],
+)
+def test_fake_ends_in_a_sample(behaviour, status, line):
+    with fake(behaviour) as child:
+        child.ready()
+        child.say("go")
+        assert child.line() == line
+        assert child.process.wait(TIMEOUT_S) == status
+
+
+def test_every_behaviour_of_the_fake_is_known_to_it():
+    for behaviour in register()["fake"]["variants"].split():
+        with fake(behaviour) as child:
+            child.expect("hello")
+    done = subprocess.run([*command("fake"), "cpu_queens", "fake:polite"], capture_output=True, text=True)
+    assert done.returncode == 2 and "polite" in done.stderr
+
+
+# ---- The parts in Python against those in C
+
+
+@pytest.mark.parametrize("workload", KIND)
+def test_parameters_are_those_of_the_reference(workload):
+    listed = subprocess.run([BUILD / "reference", "params", workload], capture_output=True, text=True, check=True)
+    in_c = {key: int(standard) for key, standard, *_ in map(str.split, listed.stdout.splitlines())}
+    shared = {key: common.COMMON[key] for key in ("ops", "seed", "workers", "concurrency")}
+    assert {**shared, **importlib.import_module(workload).PARAMS} == in_c
+
+
+@pytest.mark.parametrize("n, total", [(8, 92), (9, 352), (10, 724)])
+def test_queens(n, total):
+    work = cpu_queens.Workload({"n": n})
+    assert sum(int.from_bytes(work.op(op), "little") for op in range(n)) == total
+
+
+def test_sha256_chain():
+    work = cpu_sha256.Workload({"bytes": 0, "seed": 0, "links": 1000})
+    known = "f61ec23d76b258605d544dab141cfc815bb3d433ee0069afd082a1c257ebbb14"
+    assert work.op(int.from_bytes(b"gilbench", "little")).hex() == known
+
+
+def lower_edge(index):
+    """As runners/README.md says it."""
+    if index < 64:
+        return index
+    e = index // 32 - 1
+    return (index - 32 * e) << e
+
+
+@pytest.mark.parametrize("value", [0, 1, 63, 64, 65, 127, 128, 1000, 12345, 10**6, 10**9, 2**40 - 1, 2**63])
+def test_buckets(value):
+    index = common.bucket(value)
+    assert lower_edge(index) <= value < lower_edge(index + 1)
+    assert index < 64 or (lower_edge(index + 1) - lower_edge(index)) * 32 <= value
+
+
+def test_cpu_lists():
+    assert common.cpu_list({0, 1, 2, 4, 7, 8}) == "0-2,4,7-8"
+    assert common.cpu_list(set()) == ""
