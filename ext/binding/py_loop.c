@@ -274,7 +274,7 @@ PyObject *loop_run_main(LoopObject *loop, PyObject *main) {
     return result;
 }
 
-PyDoc_STRVAR(run_doc, "run(main, /)\n--\n\n"
+PyDoc_STRVAR(run_doc, "run($self, main, /)\n--\n\n"
                       "Runs the loop until main (a coroutine, a promise or a function that returns "
                       "one) has settled;\n"
                       "returns its value or raises its reason. The loop stays open.");
@@ -282,7 +282,7 @@ static PyObject *loop_run(LoopObject *self, PyObject *main) {
     return loop_run_main(self, main);
 }
 
-PyDoc_STRVAR(run_forever_doc, "run_forever()\n--\n\nRuns the loop until stop() is called.");
+PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\nRuns the loop until stop() is called.");
 static PyObject *loop_run_forever(LoopObject *self, PyObject *Py_UNUSED(args)) {
     LoopObject *outer;
     int old_fd, err;
@@ -293,14 +293,15 @@ static PyObject *loop_run_forever(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return err < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-PyDoc_STRVAR(stop_doc, "stop()\n--\n\nEnds run_forever() after the turn that is under way.");
+PyDoc_STRVAR(stop_doc,
+             "stop($self, /)\n--\n\nEnds run_forever() after the turn that is under way.");
 static PyObject *loop_stop(LoopObject *self, PyObject *Py_UNUSED(args)) {
     self->core.stopped = true;
     Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(run_microtasks_doc,
-             "run_microtasks() -> int\n--\n\n"
+             "run_microtasks($self, /) -> int\n--\n\n"
              "Drains the microtask queue once, without a turn of the loop; how many jobs ran.");
 static PyObject *loop_run_microtasks(LoopObject *self, PyObject *Py_UNUSED(args)) {
     int count;
@@ -310,7 +311,7 @@ static PyObject *loop_run_microtasks(LoopObject *self, PyObject *Py_UNUSED(args)
 }
 
 PyDoc_STRVAR(has_pending_doc,
-             "has_pending() -> bool\n--\n\n"
+             "has_pending($self, /) -> bool\n--\n\n"
              "Whether a job, a timer, an operation or work off the loop is outstanding.");
 static PyObject *loop_has_pending(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return PyBool_FromLong(self->open && cp_loop_pending(&self->core));
@@ -343,7 +344,7 @@ int loop_post_call(LoopObject *loop, PyObject *fn, PyObject *arg) {
 
 PyDoc_STRVAR(
     queue_microtask_doc,
-    "queue_microtask(fn, /, *args)\n--\n\n"
+    "queue_microtask($self, fn, /, *args)\n--\n\n"
     "Calls fn(*args) as a job of the microtask queue, which is drained to empty after every\n"
     "timer, completion, message and call_soon callback.");
 static PyObject *loop_queue_microtask(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -352,15 +353,16 @@ static PyObject *loop_queue_microtask(LoopObject *self, PyObject *const *args, P
     return enqueue_call(self, args, nargs, "queue_microtask", cp_enqueue);
 }
 
-PyDoc_STRVAR(call_soon_doc,
-             "call_soon(fn, /, *args)\n--\n\nCalls fn(*args) in the next turn, as a macrotask.");
+PyDoc_STRVAR(
+    call_soon_doc,
+    "call_soon($self, fn, /, *args)\n--\n\nCalls fn(*args) in the next turn, as a macrotask.");
 static PyObject *loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
     if (loop_check(self, "call soon on") < 0)
         return NULL;
     return enqueue_call(self, args, nargs, "call_soon", cp_enqueue_macro);
 }
 
-PyDoc_STRVAR(threadsafe_doc, "call_soon_threadsafe(fn, /, *args)\n--\n\n"
+PyDoc_STRVAR(threadsafe_doc, "call_soon_threadsafe($self, fn, /, *args)\n--\n\n"
                              "call_soon from any thread; wakes the loop if it waits.");
 static PyObject *loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args,
                                            Py_ssize_t nargs) {
@@ -377,19 +379,21 @@ static PyObject *start_timer(LoopObject *self, PyObject *const *args, Py_ssize_t
     return timer_start_call(self, when, args[1], args + 2, nargs - 2);
 }
 
-PyDoc_STRVAR(call_later_doc, "call_later(seconds, fn, /, *args) -> Timer\n--\n\n"
+PyDoc_STRVAR(call_later_doc, "call_later($self, seconds, fn, /, *args) -> Timer\n--\n\n"
                              "Calls fn(*args) when that time has passed, never earlier.");
 static PyObject *loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
     return start_timer(self, args, nargs, "call_later", deadline_after);
 }
 
-PyDoc_STRVAR(call_at_doc,
-             "call_at(when, fn, /, *args) -> Timer\n--\n\nAs call_later, at a time of time().");
+PyDoc_STRVAR(
+    call_at_doc,
+    "call_at($self, when, fn, /, *args) -> Timer\n--\n\nAs call_later, at a time of time().");
 static PyObject *loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
     return start_timer(self, args, nargs, "call_at", deadline_at);
 }
 
-PyDoc_STRVAR(time_doc, "time() -> float\n--\n\nSeconds of the monotonic clock that timers go by.");
+PyDoc_STRVAR(time_doc,
+             "time($self, /) -> float\n--\n\nSeconds of the monotonic clock that timers go by.");
 static PyObject *loop_time(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args)) {
     return PyFloat_FromDouble((double)cp_now() / 1e9);
 }
@@ -405,7 +409,7 @@ static PyObject *loop_is_closed(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return PyBool_FromLong(!self->open);
 }
 
-PyDoc_STRVAR(stats_doc, "stats() -> dict\n--\n\n"
+PyDoc_STRVAR(stats_doc, "stats($self, /) -> dict\n--\n\n"
                         "Counters since the loop was made: turns, microtasks, macrotasks, polls, "
                         "gil_releases, wakeups, timers\n"
                         "and syscalls of the poller; and promises_alive now.");
@@ -512,7 +516,7 @@ int loop_close_now(LoopObject *self) {
 }
 
 PyDoc_STRVAR(close_doc,
-             "close()\n--\n\n"
+             "close($self, /)\n--\n\n"
              "Closes the loop: running work is waited for; timers, reads, writes and connects that "
              "are still\n"
              "pending are rejected, and reactions to that run once. Harmless when closed.");
@@ -559,8 +563,9 @@ static PyMethodDef loop_methods[] = {
     {"run_forever", (PyCFunction)loop_run_forever, METH_NOARGS, run_forever_doc},
     {"stop", (PyCFunction)loop_stop, METH_NOARGS, stop_doc},
     {"close", (PyCFunction)loop_close, METH_NOARGS, close_doc},
-    {"is_running", (PyCFunction)loop_is_running, METH_NOARGS, "is_running() -> bool\n--\n\n"},
-    {"is_closed", (PyCFunction)loop_is_closed, METH_NOARGS, "is_closed() -> bool\n--\n\n"},
+    {"is_running", (PyCFunction)loop_is_running, METH_NOARGS,
+     "is_running($self, /) -> bool\n--\n\n"},
+    {"is_closed", (PyCFunction)loop_is_closed, METH_NOARGS, "is_closed($self, /) -> bool\n--\n\n"},
     {"queue_microtask", (PyCFunction)(void (*)(void))loop_queue_microtask, METH_FASTCALL,
      queue_microtask_doc},
     {"call_soon", (PyCFunction)(void (*)(void))loop_call_soon, METH_FASTCALL, call_soon_doc},

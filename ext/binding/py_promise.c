@@ -304,7 +304,7 @@ static PyObject *promise_get_state(PromiseObject *self, void *Py_UNUSED(closure)
 }
 
 PyDoc_STRVAR(peek_doc,
-             "peek() -> value or reason\n--\n\n"
+             "peek($self, /) -> value or reason\n--\n\n"
              "What the promise settled with, without marking a rejection as handled. Raises\n"
              "asyncio.InvalidStateError while it is pending.");
 static PyObject *promise_peek(PromiseObject *self, PyObject *Py_UNUSED(args)) {

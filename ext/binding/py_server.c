@@ -294,8 +294,9 @@ PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
     return promise;
 }
 
-PyDoc_STRVAR(server_close_doc,
-             "close() -> Promise[None]\n--\n\nStops listening. Connections that are open stay so.");
+PyDoc_STRVAR(
+    server_close_doc,
+    "close($self, /) -> Promise[None]\n--\n\nStops listening. Connections that are open stay so.");
 static PyObject *server_close(ServerObject *self, PyObject *Py_UNUSED(args)) {
     if (self->loop->open) {
         if (loop_check(self->loop, "close a server of") < 0)

@@ -268,7 +268,7 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
     return promise;
 }
 
-PyDoc_STRVAR(read_doc, "read(max_bytes=65536, /) -> Promise[bytes]\n--\n\n"
+PyDoc_STRVAR(read_doc, "read($self, max_bytes=65536, /) -> Promise[bytes]\n--\n\n"
                        "What is there, at most max_bytes; b'' at the end of the stream.");
 static PyObject *stream_read(StreamObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_ssize_t most = 65536;
@@ -284,7 +284,7 @@ static PyObject *stream_read(StreamObject *self, PyObject *const *args, Py_ssize
 }
 
 PyDoc_STRVAR(readexactly_doc,
-             "readexactly(n, /) -> Promise[bytes]\n--\n\n"
+             "readexactly($self, n, /) -> Promise[bytes]\n--\n\n"
              "n bytes; rejects with asyncio.IncompleteReadError when the stream ends before.");
 static PyObject *stream_readexactly(StreamObject *self, PyObject *arg) {
     Py_ssize_t size = PyNumber_AsSsize_t(arg, PyExc_OverflowError);
@@ -475,7 +475,7 @@ static PyObject *write_chunk(StreamObject *self, PyObject *chunk) {
     return below_or_drained(self);
 }
 
-PyDoc_STRVAR(write_doc, "write(data, /) -> Promise[None]\n--\n\n"
+PyDoc_STRVAR(write_doc, "write($self, data, /) -> Promise[None]\n--\n\n"
                         "Sends bytes in order. The promise is settled already while less than 64 "
                         "KiB wait to be sent; else\n"
                         "it settles when that is so again: await it to keep step with the peer. "
@@ -498,8 +498,9 @@ static PyObject *stream_write(StreamObject *self, PyObject *data) {
     return promise;
 }
 
-PyDoc_STRVAR(writelines_doc,
-             "writelines(iterable, /) -> Promise[None]\n--\n\nwrite() of all chunks together.");
+PyDoc_STRVAR(
+    writelines_doc,
+    "writelines($self, iterable, /) -> Promise[None]\n--\n\nwrite() of all chunks together.");
 static PyObject *stream_writelines(StreamObject *self, PyObject *iterable) {
     PyObject *empty = PyBytes_FromStringAndSize(NULL, 0), *joined, *promise;
     joined = empty ? PyObject_CallMethod(empty, "join", "O", iterable) : NULL;
@@ -509,7 +510,7 @@ static PyObject *stream_writelines(StreamObject *self, PyObject *iterable) {
     return promise;
 }
 
-PyDoc_STRVAR(send_eof_doc, "send_eof() -> Promise[None]\n--\n\n"
+PyDoc_STRVAR(send_eof_doc, "send_eof($self, /) -> Promise[None]\n--\n\n"
                            "Closes the sending half once all is sent; reading goes on.");
 static PyObject *stream_send_eof(StreamObject *self, PyObject *Py_UNUSED(args)) {
     if (loop_check(self->loop, "close a stream of") < 0)
@@ -538,7 +539,7 @@ void stream_abort(StreamObject *self) {
 }
 
 PyDoc_STRVAR(close_doc,
-             "close() -> Promise[None]\n--\n\n"
+             "close($self, /) -> Promise[None]\n--\n\n"
              "Closes the stream once all that was written is sent. A pending read is rejected.");
 static PyObject *stream_close(StreamObject *self, PyObject *Py_UNUSED(args)) {
     if (self->loop->open && loop_check(self->loop, "close a stream of") < 0)

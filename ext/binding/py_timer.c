@@ -143,8 +143,9 @@ PyObject *sleep_for(LoopObject *loop, cp_ns when, PyObject *value) {
     return (PyObject *)p;
 }
 
-PyDoc_STRVAR(cancel_doc,
-             "cancel() -> bool\n--\n\nWhether the call was still to come; it will not come now.");
+PyDoc_STRVAR(
+    cancel_doc,
+    "cancel($self, /) -> bool\n--\n\nWhether the call was still to come; it will not come now.");
 static PyObject *timer_cancel(TimerObject *self, PyObject *Py_UNUSED(args)) {
     bool stopped;
     if (self->loop->open && loop_check(self->loop, "cancel a timer of") < 0)
