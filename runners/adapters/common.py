@@ -4,13 +4,11 @@ The wire and the bucket rule are defined in runners/README.md. An adapter is a c
 `close` (servers: `serve`), given to main(); serial.py is the smallest one.
 """
 
-import ctypes
 import functools
 import gc
 import importlib
 import os
 import platform
-import signal
 import sys
 import time
 import traceback
@@ -217,11 +215,6 @@ def parse(argv):
             sys.exit(f"unknown parameter '{word}' of {argv[1]}; there are: {' '.join(known)}")
         params[key] = number(word, key, value) if isinstance(known[key], int) else value
     return module, argv[2].partition(":")[2], params
-
-
-def die_with_parent():
-    """In a child: SIGKILL when the thread that made it ends, however it does (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 # ---- The life of an adapter

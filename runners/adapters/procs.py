@@ -5,6 +5,8 @@ is small is not all pickling. Each op is timed in its worker; its result crosses
 """
 
 import multiprocessing
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import common
@@ -13,10 +15,16 @@ CHUNKS_PER_WORKER = 4
 work = None  # of this worker, a process
 
 
+def end_with_parent():
+    """Pool workers wait for work for ever, also when the parent was killed and a forkserver lives on for them."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def start_worker(given, barrier):
     """Every worker passes here once; none goes on before all are there, so that all are warm before `ready`."""
     global work
-    common.die_with_parent()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     work = given
     barrier.wait()
 

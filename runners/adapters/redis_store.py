@@ -1,10 +1,11 @@
-"""A real redis-server as the store: started on a free port of the loopback, without persistence, filled through its
-socket with what workloads/io_employee.c defines, and stopped whatever happens.
+"""A real redis-server as the store: started on a free port of the loopback, without persistence, filled through a
+private socket with what workloads/io_employee.c defines, and stopped whatever happens.
 
 It has no service delay: delay_us is accepted, so that the same matrix can be run against it, and has no effect.
 """
 
 import contextlib
+import ctypes
 import shutil
 import signal
 import socket
@@ -22,6 +23,11 @@ START_S = 10
 
 class StoreError(Exception):
     """What a person has to be told."""
+
+
+def die_with_parent():
+    """In the server's process: SIGKILL when this one ends, however it does (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def free_port():
@@ -46,38 +52,41 @@ def fill(connection, contents):
                 raise StoreError(f"redis-server answered {line!r} to SET")
 
 
-def connect(port, server):
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise StoreError(f"redis-server on port {port} ended with status {server.returncode}: is the port in use?")
-        try:
-            return socket.create_connection(("127.0.0.1", port))
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-    raise StoreError(f"redis-server accepts no connection on port {port} after {START_S} s")
-
-
 @contextlib.contextmanager
 def redis_server(port):
-    """A running server that ends with the block, or with this process."""
+    """A server that ends with the block or with this process, and the path of a socket that is its alone: on the port
+    of a server that could not start, somebody else's may be listening."""
     folder = tempfile.mkdtemp(prefix="gilbench-redis-")
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
-    command += ["--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=common.die_with_parent)
+    path = f"{folder}/redis.sock"
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", path]
+    command += ["--dir", folder, "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
     try:
-        yield server
+        yield server, path
     finally:
         server.kill()
         server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def connect(server, path, port):
+    connection = socket.socket(socket.AF_UNIX)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise StoreError(f"redis-server on port {port} ended with status {server.returncode}: is the port in use?")
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            connection.connect(path)
+            return connection
+        time.sleep(0.02)
+    raise StoreError(f"redis-server on port {port} accepts no connection after {START_S} s")
+
+
 def serve(wire, params):
     if not shutil.which("redis-server"):
         raise StoreError("redis-server is not installed (package redis-server)")
     port = params["port"] or free_port()
-    with redis_server(port) as server, connect(port, server) as connection:
+    with redis_server(port) as (server, path), connect(server, path, port) as connection:
         fill(connection, io_employee.contents(params["employees"], params["record"]))
         wire.say(common.attestation())
         wire.say(f"ready port={port}")

@@ -1,21 +1,20 @@
 """The contract of every adapter in the register: the wire, the work, what is attested, and the ends."""
 
 import configparser
+import contextlib
 import importlib.util
 import os
-import pathlib
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from wirechild import ADAPTERS, BUILD, HOME, TIMEOUT_S, Child, fields, load, python, reference, store
+from wirechild import ADAPTERS, BUILD, HOME, TIMEOUT_S, Child, all_end, fields, load, reference, store
 
-sys.path.insert(0, str(ADAPTERS))
-import common  # noqa: E402
-import cpu_queens  # noqa: E402  (common puts the workloads on the path)
-import cpu_sha256  # noqa: E402
+import common
+import cpu_queens
+import cpu_sha256
 
 PARAMS = {
     "cpu_queens": {"ops": 30, "n": 6},
@@ -43,60 +42,59 @@ def command(model):
 
 def visible_models():
     """Each model with each of its variants; those whose module is missing are marked to be skipped, and why."""
-    models = register()
-    for name in models.sections():
-        if "hidden" in models[name]:
+    found = []
+    for name, section in register().items():
+        if name == "DEFAULT" or "hidden" in section:
             continue
-        needed = models[name].get("needs")
+        needed = section.get("needs")
         missing = needed and importlib.util.find_spec(needed) is None
         marks = [pytest.mark.skip(reason=f"{needed} is not installed here")] if missing else []
-        for variant in models[name].get("variants", "").split() or [None]:
-            yield pytest.param(f"{name}:{variant}" if variant else name, marks=marks)
+        for variant in section.get("variants", "").split() or [None]:
+            found.append(pytest.param(f"{name}:{variant}" if variant else name, marks=marks))
+    return found
 
 
-def pairs(kinds=("cpu", "client", "server")):
-    """(model, workload) of all that the register says can be run."""
+def pairs(*kinds):
+    """(model, workload) of all that the register says can be run, of these kinds of workload."""
     models = register()
-    for model in visible_models():
-        runs = models[model.values[0].partition(":")[0]]["kinds"].split()
-        for workload, kind in KIND.items():
-            if kind in runs and kind in kinds:
-                yield pytest.param(model.values[0], workload, marks=model.marks)
+    return [
+        pytest.param(model.values[0], workload, marks=model.marks)
+        for model in visible_models()
+        for workload, kind in KIND.items()
+        if kind in kinds and kind in models[model.values[0].partition(":")[0]]["kinds"].split()
+    ]
 
 
 def start(model, workload, **params):
     return Child(command(model), workload, model, **params)
 
 
-class Cell:
-    """An adapter with its peer, if it needs one: both up to `ready`."""
+class Cell(contextlib.ExitStack):
+    """An adapter with its peer, if it needs one: both up to `ready`. A context manager."""
 
     def __init__(self, model, workload, width=3, **more):
-        kind = KIND[workload]
-        params = {**PARAMS[workload], WIDTH[kind]: width, **more}
+        super().__init__()
+        with contextlib.ExitStack() as opened:
+            self.start(opened, model, workload, {**PARAMS[workload], WIDTH[KIND[workload]]: width, **more})
+            self.push(opened.pop_all())
+
+    def start(self, opened, model, workload, params):
         self.peer = None
-        if kind == "client":
-            self.peer = store(**params)
+        if KIND[workload] == "client":
+            self.peer = opened.enter_context(store(**params))
             params["store_port"] = self.peer.ready()[1]
-        self.adapter = self.measured = start(model, workload, **params)
+        self.adapter = self.measured = opened.enter_context(start(model, workload, **params))
         self.attest, port = self.adapter.ready()
-        if kind == "server":
-            self.peer = self.measured = load(port, **params)
+        if KIND[workload] == "server":
+            self.peer = self.measured = opened.enter_context(load(port, **params))
             self.peer.ready()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for child in filter(None, (self.adapter, self.peer)):
-            child.__exit__()
 
 
 def expected(workload, width=3, **more):
     return reference(workload, **{**PARAMS[workload], WIDTH[KIND[workload]]: width, **more})
 
 
-@pytest.mark.parametrize("model, workload", pairs())
+@pytest.mark.parametrize("model, workload", pairs("cpu", "client", "server"))
 def test_does_the_work_and_says_so(model, workload):
     section = register()[model.partition(":")[0]]
     with Cell(model, workload) as cell:
@@ -121,7 +119,7 @@ def test_does_the_work_and_says_so(model, workload):
             assert (cell.attest["gil"], cell.attest["runtime"]) == ("none", "c")
 
 
-@pytest.mark.parametrize("model, workload", pairs(("cpu", "client")))
+@pytest.mark.parametrize("model, workload", pairs("cpu", "client"))
 @pytest.mark.parametrize("width, ops", [(1, 7), (5, 2)])
 def test_any_number_of_ops_and_workers(model, workload, width, ops):
     """Fewer ops than workers, and ops that do not divide evenly."""
@@ -132,13 +130,13 @@ def test_any_number_of_ops_and_workers(model, workload, width, ops):
         cell.adapter.stop()
 
 
-@pytest.mark.parametrize("model, workload", pairs())
+@pytest.mark.parametrize("model, workload", pairs("cpu", "client", "server"))
 def test_ends_when_the_driver_is_gone(model, workload):
     with Cell(model, workload) as cell:
         pids = list(common.threads_of_tree(cell.adapter.process.pid))
         cell.adapter.gone()
         cell.adapter.process.wait(TIMEOUT_S)
-        assert wait_until(lambda: not any(map(is_alive, pids)))
+        assert all_end(pids)
 
 
 @pytest.mark.parametrize("variant", ["fork", "forkserver", "spawn"])
@@ -148,25 +146,10 @@ def test_workers_die_with_a_killed_parent(variant):
         assert len(pids) > 3
         cell.adapter.process.send_signal(signal.SIGKILL)
         cell.adapter.process.wait(TIMEOUT_S)
-        assert wait_until(lambda: not any(map(is_alive, pids)))
+        assert all_end(pids)
 
 
-def is_alive(pid):
-    try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
-@pytest.mark.parametrize("model, workload", pairs(("client",)))
+@pytest.mark.parametrize("model, workload", pairs("client"))
 def test_a_store_that_dies_is_a_failure(model, workload):
     """Not an endless wait, and not a sample with fewer ops."""
     with Cell(model, workload, ops=100000) as cell:

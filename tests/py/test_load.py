@@ -23,6 +23,7 @@ class Server:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.append(connection)
             threading.Thread(target=self.echo, args=(connection,), daemon=True).start()
 

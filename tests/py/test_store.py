@@ -9,8 +9,7 @@ import subprocess
 import time
 
 import pytest
-from test_adapters import is_alive, wait_until
-from wirechild import TIMEOUT_S, Child, python, reference, store
+from wirechild import BUILD, TIMEOUT_S, Child, all_end, python, reference, store
 
 import common
 import io_employee
@@ -107,7 +106,7 @@ def test_ends_with_the_driver(name):
         pids = list(common.threads_of_tree(child.process.pid))
         child.gone()
         assert child.process.wait(TIMEOUT_S) == 0
-        assert wait_until(lambda: not any(map(is_alive, pids)))
+        assert all_end(pids)
 
 
 @needs_redis
@@ -119,7 +118,7 @@ def test_redis_ends_with_its_launcher(how):
         assert len(pids) > 1
         child.process.send_signal(how)
         child.process.wait(TIMEOUT_S)
-        assert wait_until(lambda: not any(map(is_alive, pids)))
+        assert all_end(pids)
 
 
 @needs_redis
@@ -292,11 +291,5 @@ def test_clients_that_leave_while_their_answers_wait():
 
 
 def test_the_store_is_for_employees():
-    with Child([str(store_path())], "cpu_queens", "peer") as child:
+    with Child([str(BUILD / "store")], "cpu_queens", "peer") as child:
         assert child.process.wait(TIMEOUT_S) == 2
-
-
-def store_path():
-    from wirechild import BUILD
-
-    return BUILD / "store"

@@ -5,11 +5,13 @@ import pathlib
 import select
 import subprocess
 import sys
+import time
 
 HOME = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GILBENCH_BUILD", HOME / "build" / "release"))
 ADAPTERS = HOME / "runners" / "adapters"
 TIMEOUT_S = 30
+sys.path.insert(0, str(ADAPTERS))  # for tests that import common, which puts the workloads on the path
 
 
 def fields(line):
@@ -120,3 +122,19 @@ def store(**params):
 
 def load(port, **params):
     return Child([str(BUILD / "load")], "io_echo", "peer", target_port=port, **params)
+
+
+def is_alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def all_end(pids):
+    """Whether these processes and threads are gone, now or soon."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not any(map(is_alive, pids))
