@@ -21,6 +21,12 @@ void conn_open(struct conn *conn, int port) {
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
+void conn_close(struct conn *conn) {
+    close(conn->fd);
+    free(conn->frame);
+    free(conn->echo);
+}
+
 /* The frame is made before the clock of its op starts. */
 bool conn_start(struct conn *conn, struct load *load) {
     if (load->begun == load->ops)

@@ -24,6 +24,7 @@ struct conn {
 
 /* A connection to a port of the loopback. Fails by child_fail. */
 void conn_open(struct conn *conn, int port);
+void conn_close(struct conn *conn);
 /* Starts the next op of the load, if one is left. False: there is none. */
 bool conn_start(struct conn *conn, struct load *load);
 /* The socket may be ready: sends and receives what it can, starts next ops. Fails by child_fail

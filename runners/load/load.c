@@ -34,6 +34,12 @@ static struct conn *open_all(int count, int port, int epoll) {
     return conns;
 }
 
+static void close_all(struct conn *conns, int count) {
+    for (int i = 0; i < count; i++)
+        conn_close(&conns[i]);
+    free(conns);
+}
+
 /* One turn of the loop. The wire is watched for nothing but its end: a server that never answers
  * must not keep this process when the driver has gone. */
 static void wait_and_handle(struct load *load, int epoll) {
@@ -79,5 +85,7 @@ int main(int argc, char **argv) {
     while (child_wait() == CHILD_GO)
         run_sample(&load, conns, count, epoll);
     child_end();
+    close_all(conns, count);
+    free(load.state);
     return 0;
 }
