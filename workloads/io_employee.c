@@ -2,10 +2,10 @@
  *
  * The store answers `employee:id:<name>` with an id and `employee:<id>` with a record. Person i has
  * the id (7919 i + 104729) mod 1000003, which is a bijection, so no two share one, and for boss
- * the id of person floor(i / 10). Op `id` picks a person by three steps of the LCG from seed + id. Of each hundred
- * ops, number 37 asks for a name that nobody has (a miss: no second question), and number 73 for a
- * leaver, whose id leads nowhere (an error). Result: name and record for a hit, the name for an
- * error, nothing for a miss. */
+ * the id of person floor(i / 10). Op `id` picks a person by three steps of the LCG from seed + id.
+ * Of each hundred ops, number 37 asks for a name that nobody has (a miss: no second question), and
+ * number 73 for a leaver, whose id leads nowhere (an error). Result: name and record for a hit, the
+ * name for an error, nothing for a miss. */
 #include "workload.h"
 #include <stdio.h>
 #include <stdlib.h>
