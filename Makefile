@@ -50,7 +50,9 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
-.PHONY: all ext programs test test-c test-py bench bench-cpromise check env clean help setup
+# Programs of tests are kept when make thinks them intermediate.
+.PRECIOUS: $(BUILD)/tests/c/%.o
+.PHONY: all ext programs test test-c test-py sanitize bench bench-cpromise check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -137,7 +139,11 @@ test-c: setup  ## Run the C tests only
 test-py: setup all  ## Run the Python tests only; T='-k name' selects
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python -m pytest -q tests/py $(T)
 
-check: ## Format, warnings as errors under gcc and clang, directions between rooms
+sanitize: setup  ## Run the tests of the core's threads under ThreadSanitizer
+	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io offload)
+	$(Q)for test in loop io offload; do build/tsan/tests/test_$$test || exit 1; done
+
+check:  ## Format, warnings as errors under gcc and clang, directions between rooms
 	@scripts/setup --for check --python "$(PYTHON)"
 	@scripts/check
 

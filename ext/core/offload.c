@@ -124,17 +124,30 @@ static void join_all(struct cp_loop *loop, struct cp_pool *pool) {
     loop->host->after_wait(loop);
 }
 
-void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *)) {
-    struct cp_pool *pool = loop->pool;
+/* From the moment that `stopping` is seen no worker takes anything: what waits then is ours alone.
+ */
+static struct cp_work *begin_stop(struct cp_pool *pool) {
     struct cp_work *left;
-    if (!pool)
-        return;
     pthread_mutex_lock(&pool->lock);
-    pool->stopping = true; /* from here on the queue is ours alone */
+    left = pool->head;
+    pool->head = NULL;
+    pool->tail = &pool->head;
+    pool->queued = 0;
+    pool->stopping = true;
     pthread_cond_broadcast(&pool->arrived);
     pthread_mutex_unlock(&pool->lock);
-    while ((left = pop(pool)))
+    return left;
+}
+
+void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *)) {
+    struct cp_pool *pool = loop->pool;
+    struct cp_work *left, *next;
+    if (!pool)
+        return;
+    for (left = begin_stop(pool); left; left = next) {
+        next = left->next;
         drop(left);
+    }
     join_all(loop, pool);
     pthread_mutex_destroy(&pool->lock);
     pthread_cond_destroy(&pool->arrived);

@@ -31,7 +31,7 @@ void print_table(const struct runset *run);
 
 /* DIR or a results.json -> the file and its folder. */
 int find_results(const char *arg, char *file, char *folder, size_t room, struct err *err);
-/* dat.c: writes every .dat of a run into folder; their columns are described in plots/README.md. */
+/* dat.c: writes every .dat of a run into folder; their columns are described in dat.c. */
 int dat_write(const struct runset *run, const char *folder, struct err *err);
 
 #endif
