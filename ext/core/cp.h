@@ -257,7 +257,8 @@ struct cp_work {
  * the job runs. -ENOMEM, -EAGAIN (no thread could be started), -ECANCELED (the loop is closed). May
  * be called only on the loop's thread. */
 int cp_work_submit(struct cp_loop *loop, struct cp_work *work);
-/* True while work is queued or running, or its job has not been posted yet. */
+/* True while work is queued or running, or its job has not been posted yet; and perhaps a moment
+ * longer. */
 bool cp_work_busy(struct cp_loop *loop);
 /* Hands the work that no thread has taken yet to `drop`, then waits, between host->before_wait and
  * after_wait, for what is running, and ends the threads. Jobs of finished work are in the inbox
