@@ -1,7 +1,9 @@
 /* io_echo.c - frames that a server sends back: four bytes of length, little endian, then bytes that
  * differ from op to op, so that an echo of another op's frame does not pass. */
 #include "workload.h"
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LENGTH_SIZE = 4 };
 
@@ -24,18 +26,17 @@ static void *setup(const struct args *args) {
     return state;
 }
 
-/* Marsaglia's xorshift64 (13, 7, 17), eight bytes a step: the load generator must not become the
- * bottleneck. The start is made odd, since 0
- * would stay 0. */
+/* Marsaglia's xorshift64 (13, 7, 17), eight bytes a step, little endian: the load generator must
+ * not become the bottleneck. The start is made odd, since 0 would stay 0. */
 static void fill(unsigned char *payload, size_t size, uint64_t seed, uint64_t id) {
     uint64_t x = ((seed << 32) ^ ((id + 1) * 0x9e3779b97f4a7c15u)) | 1;
-    for (size_t i = 0; i < size; i++) {
-        if (i % 8 == 0) {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-        }
-        payload[i] = (unsigned char)(x >> (8 * (i % 8)));
+    for (size_t i = 0; i < size; i += sizeof x) {
+        uint64_t word;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        word = htole64(x);
+        memcpy(payload + i, &word, size - i < sizeof word ? size - i : sizeof word);
     }
 }
 

@@ -223,6 +223,8 @@ void work_drop(struct cp_work *work);
 int run_resolved(struct cp_job *job);
 void resolve_drop(struct cp_work *work);
 
+/* Whether a call has from `least` to `most` positional arguments; sets TypeError. */
+bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most);
 /* The raised exception as an object, cleared; with its traceback. New reference, never NULL when
  * one is raised. */
 PyObject *take_raised(void);

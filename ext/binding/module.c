@@ -51,8 +51,7 @@ static PyObject *cp_sleep(PyObject *module, PyObject *const *args, Py_ssize_t na
     LoopObject *loop;
     PyObject *p = NULL;
     cp_ns when;
-    if (!_PyArg_CheckPositional("sleep", nargs, 1, 2) ||
-        !(loop = loop_current(state_of_module(module))))
+    if (!check_nargs("sleep", nargs, 1, 2) || !(loop = loop_current(state_of_module(module))))
         return NULL;
     if (deadline_after(args[0], &when) == 0)
         p = sleep_for(loop, when, nargs > 1 ? args[1] : Py_None);

@@ -102,8 +102,7 @@ static PyObject *combine(PyTypeObject *defining, PyObject *const *args, Py_ssize
     LoopObject *loop;
     CombinerObject *self;
     PyObject *result = NULL;
-    if (!_PyArg_CheckPositional(name, nargs, 1, 1) ||
-        !(loop = loop_current(state_of_type(defining))))
+    if (!check_nargs(name, nargs, 1, 1) || !(loop = loop_current(state_of_type(defining))))
         return NULL;
     if ((self = combiner_new(loop, collect))) {
         result = Py_NewRef(self->result);

@@ -166,6 +166,16 @@ int deadline_at(PyObject *seconds, cp_ns *when) {
     return to_ns(seconds, when);
 }
 
+/* ---- Arguments */
+
+bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most) {
+    if (nargs >= least && nargs <= most)
+        return true;
+    PyErr_Format(PyExc_TypeError, "%s() takes %zd to %zd positional arguments, %zd were given",
+                 name, least, most, nargs);
+    return false;
+}
+
 /* ---- Exceptions
  * ----------------------------------------------------------------------------------------------------
  */

@@ -206,7 +206,7 @@ PyDoc_STRVAR(
     "in the order in which they were given. A handler that is not callable is passed over.\n"
     "Raises WrongLoopError when called from another thread than the loop's.");
 static PyObject *promise_then(PromiseObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    if (!_PyArg_CheckPositional("then", nargs, 0, 2))
+    if (!check_nargs("then", nargs, 0, 2))
         return NULL;
     return (PyObject *)derive(self, CP_THEN, callable_or_null(nargs > 0 ? args[0] : NULL),
                               callable_or_null(nargs > 1 ? args[1] : NULL));
@@ -219,7 +219,7 @@ PyDoc_STRVAR(
     "instances of it; others pass through.");
 static PyObject *promise_catch(PromiseObject *self, PyObject *const *args, Py_ssize_t nargs) {
     PyObject *typed, *child;
-    if (!_PyArg_CheckPositional("catch", nargs, 1, 2))
+    if (!check_nargs("catch", nargs, 1, 2))
         return NULL;
     if (nargs == 1)
         return (PyObject *)derive(self, CP_THEN, NULL, callable_or_null(args[0]));
@@ -265,12 +265,21 @@ static PySendResult await_step(PromiseObject *self, PyObject *Py_UNUSED(sent), P
     return PYGEN_RETURN;
 }
 
+/* Made by a call: a value that is a tuple would become several arguments otherwise. */
+static void raise_stop_iteration(PyObject *value) {
+    PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+    if (stop) {
+        PyErr_SetObject(PyExc_StopIteration, stop);
+        Py_DECREF(stop);
+    }
+}
+
 static PyObject *promise_iternext(PromiseObject *self) {
     PyObject *result;
     if (await_step(self, NULL, &result) != PYGEN_RETURN)
         return result;
     if (result != Py_None)
-        _PyGen_SetStopIterationValue(result);
+        raise_stop_iteration(result);
     Py_DECREF(result);
     return NULL;
 }
@@ -370,8 +379,7 @@ static PyObject *settled_method(PyTypeObject *defining, PyObject *const *args, P
     LoopObject *loop;
     PromiseObject *p;
     PyObject *value = nargs ? args[0] : Py_None;
-    if (!_PyArg_CheckPositional(name, nargs, 0, 1) ||
-        !(loop = loop_current(state_of_type(defining))))
+    if (!check_nargs(name, nargs, 0, 1) || !(loop = loop_current(state_of_type(defining))))
         return NULL;
     if (!reject)
         p = promise_from(loop, value);

@@ -272,8 +272,7 @@ PyDoc_STRVAR(read_doc, "read($self, max_bytes=65536, /) -> Promise[bytes]\n--\n\
                        "What is there, at most max_bytes; b'' at the end of the stream.");
 static PyObject *stream_read(StreamObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_ssize_t most = 65536;
-    if (!_PyArg_CheckPositional("read", nargs, 0, 1) ||
-        loop_check(self->loop, "read from a stream of") < 0)
+    if (!check_nargs("read", nargs, 0, 1) || loop_check(self->loop, "read from a stream of") < 0)
         return NULL;
     if (nargs && (most = PyNumber_AsSsize_t(args[0], PyExc_OverflowError)) < 1) {
         if (!PyErr_Occurred())

@@ -431,6 +431,7 @@ static int finish(struct session *s, struct err *err) {
         return -1;
     link_latest(s);
     print_table(&s->run);
+    fflush(stdout); /* the table before the words, also where both go to one file */
     fprintf(stderr, "results: %s/results.json\n", s->folder);
     if (interrupts)
         fprintf(stderr, "interrupted; to finish the plan: gilbench run --resume %s\n", s->folder);

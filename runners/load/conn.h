@@ -9,8 +9,8 @@
 struct load {
     const struct workload *workload;
     void *state;
-    int64_t ops, begun; /* of this sample: to be done, and started so far */
-    struct tally tally; /* of those that are done */
+    int64_t ops, begun, finished; /* of this sample: to be done, started, and back byte for byte */
+    uint64_t *ids;                /* of those that are finished, in their order; room for ops */
     struct hist latency;
 };
 

@@ -3,8 +3,9 @@
  *
  *   load WORKLOAD MODEL target_port=N ops=N concurrency=N seed=N bytes=N
  *
- * Making a frame and taking its digest lie between two ops, outside the latency of both, but inside
- * the wall time of the sample: on one connection the server waits meanwhile, on many it does not.
+ * Making a frame lies between two ops, outside the latency of both, but inside the wall time of the
+ * sample. The digest is taken after the clock has stopped: an op is finished only when every byte
+ * of its frame has come back, so the frames of the finished ops are what came back.
  */
 #include "conn.h"
 #include <errno.h>
@@ -54,17 +55,30 @@ static void wait_and_handle(struct load *load, int epoll) {
     }
 }
 
+static struct tally tally_of(const struct load *load) {
+    static unsigned char frame[OP_RESULT_MAX];
+    struct tally tally = {0};
+    size_t size;
+    for (int64_t i = 0; i < load->finished; i++) {
+        enum op_class class = load->workload->op(load->state, load->ids[i], frame, &size);
+        tally_add(&tally, load->ids[i], class, frame, size);
+    }
+    return tally;
+}
+
 static void run_sample(struct load *load, struct conn *conns, int count, int epoll) {
-    int64_t start;
-    load->begun = 0;
-    load->tally = (struct tally){0};
+    struct tally tally;
+    int64_t start, ns;
+    load->begun = load->finished = 0;
     memset(&load->latency, 0, sizeof load->latency);
     start = now_ns();
     for (int i = 0; i < count && conn_start(&conns[i], load); i++)
         conn_ready(&conns[i], load);
-    while (load->tally.ops < load->ops)
+    while (load->finished < load->ops)
         wait_and_handle(load, epoll);
-    child_sample(now_ns() - start, &load->tally);
+    ns = now_ns() - start;
+    tally = tally_of(load);
+    child_sample(ns, &tally);
     child_latency(&load->latency);
 }
 
@@ -76,7 +90,8 @@ int main(int argc, char **argv) {
     child_begin();
     load.workload = cmd.args.workload;
     load.ops = args_int(&cmd.args, "ops");
-    if (epoll < 0 || !(load.state = load.workload->setup(&cmd.args)))
+    load.ids = calloc((size_t)load.ops, sizeof *load.ids);
+    if (epoll < 0 || !load.ids || !(load.state = load.workload->setup(&cmd.args)))
         child_fail("set-up of the load generator: %s", strerror(errno));
     conns = open_all(count, (int)args_int(&cmd.args, "target_port"), epoll);
     watch(epoll, child_fd(), 0, NULL);
@@ -86,6 +101,7 @@ int main(int argc, char **argv) {
         run_sample(&load, conns, count, epoll);
     child_end();
     close_all(conns, count);
+    free(load.ids);
     free(load.state);
     return 0;
 }
