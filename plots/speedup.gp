@@ -1,6 +1,6 @@
 # speedup.gp - speed-up over workers, with the ideal line and the control in C.
 load common
-set title "Do more workers make it faster?  " . safe(plain(workload)) . " (" . safe(workload) . ")" font ",15"
+set title "Do more workers make it faster?\n{/*0.8 " . safe(plain(workload)) . " (" . safe(workload) . ")}" font ",15"
 set xlabel "workers, each on a core of its own"
 set ylabel "speed-up over one worker of the same language"
 stats data using 1 nooutput

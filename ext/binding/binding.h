@@ -70,6 +70,11 @@ LoopObject *loop_new(module_state *state);
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
 /* Loop.close(). 0 or -1. */
 int loop_close_now(LoopObject *loop);
+/* What every loop does for the core, and the end of a job or of work that will never run. py_host.c
+ */
+extern const struct cp_host loop_host;
+void loop_drop_job(struct cp_job *job);
+void loop_drop_work(struct cp_work *work);
 /* fn(arg) as a macrotask of loop, from any thread. 0 or -1. */
 int loop_post_call(LoopObject *loop, PyObject *fn, PyObject *arg);
 /* Makes loop this thread's current one; `outer` gets the one before (new reference or NULL) for

@@ -38,6 +38,27 @@ typedef struct {
 StreamObject *stream_new(LoopObject *loop, int fd);
 /* Closes at once; what pends is rejected. */
 void stream_abort(StreamObject *self);
+
+/* Promises that are settled already, for the calling code's answer. New references, NULL with an
+ * exception. The first takes the raised exception, the last steals value (NULL: passes the
+ * exception on). */
+PyObject *stream_rejected_raised(LoopObject *loop);
+PyObject *stream_rejected(StreamObject *self, PyObject *type, const char *text);
+PyObject *stream_fulfilled(StreamObject *self, PyObject *value);
+
+/* The two halves: completions of their operations, and their methods. */
+int stream_read_done(struct cp_loop *core, struct cp_op *op);
+int stream_write_done(struct cp_loop *core, struct cp_op *op);
+PyObject *stream_read(StreamObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *stream_readexactly(StreamObject *self, PyObject *arg);
+PyObject *stream_readuntil(StreamObject *self, PyObject *args, PyObject *kwargs);
+PyObject *stream_anext(StreamObject *self);
+PyObject *stream_write(StreamObject *self, PyObject *data);
+PyObject *stream_writelines(StreamObject *self, PyObject *iterable);
+PyObject *stream_send_eof(StreamObject *self, PyObject *args);
+extern const char stream_read_doc[], stream_readexactly_doc[], stream_readuntil_doc[],
+    stream_write_doc[], stream_writelines_doc[], stream_send_eof_doc[];
+
 /* A stream of the server has closed. */
 void server_forget(ServerObject *server);
 

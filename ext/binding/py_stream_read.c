@@ -1,0 +1,267 @@
+/* py_stream_read.c - the reading half of a stream: one read at a time. What read() finds goes from
+ * the loop's buffer into one bytes object of the exact size; only readexactly and readuntil, whose
+ * answer may come in pieces, collect in `held`. */
+#include "py_stream.h"
+#include <errno.h>
+#include <string.h>
+
+enum { FIRST_ROOM = 4096 };
+
+/* asyncio's IncompleteReadError or LimitOverrunError, made by calling the class with two arguments.
+ */
+static void raise_stream_error(const char *name, PyObject *first, Py_ssize_t second) {
+    PyObject *module = PyImport_ImportModule("asyncio.exceptions");
+    PyObject *type = module ? PyObject_GetAttrString(module, name) : NULL;
+    PyObject *error = type && first ? PyObject_CallFunction(type, "On", first, second) : NULL;
+    if (error)
+        PyErr_SetObject(type, error);
+    Py_XDECREF(error);
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+    Py_XDECREF(first);
+}
+
+/* ---- Held bytes
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static int hold(StreamObject *self, const char *data, size_t size) {
+    size_t room = self->room ? self->room : FIRST_ROOM;
+    char *held;
+    if (self->start + self->length + size > self->room && self->start) {
+        memmove(self->held, self->held + self->start, self->length);
+        self->start = 0;
+    }
+    while (room < self->length + size)
+        room *= 2;
+    if (room > self->room) {
+        if (!(held = PyMem_Realloc(self->held, room)))
+            return -1;
+        self->held = held;
+        self->room = room;
+    }
+    memcpy(self->held + self->start + self->length, data, size);
+    self->length += size;
+    return 0;
+}
+
+static PyObject *take_held(StreamObject *self, size_t size) {
+    PyObject *bytes = PyBytes_FromStringAndSize(self->held + self->start, (Py_ssize_t)size);
+    if (bytes) {
+        self->length -= size;
+        self->start = self->length ? self->start + size : 0;
+    }
+    return bytes;
+}
+
+/* ---- Reading
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static PyObject *take_until(StreamObject *self, const char *separator, size_t size) {
+    const char *from = self->held + self->start;
+    const char *found = self->length >= size ? memmem(from, self->length, separator, size) : NULL;
+    size_t end = found ? (size_t)(found - from) + size : 0;
+    if (found && end <= (size_t)self->wanted + size)
+        return take_held(self, end);
+    if (found || self->length > (size_t)self->wanted)
+        raise_stream_error(
+            "LimitOverrunError",
+            PyUnicode_FromFormat(
+                "no separator within the limit of %zd bytes; read() takes what is there, "
+                "or give a higher limit",
+                self->wanted),
+            (Py_ssize_t)self->length);
+    return NULL;
+}
+
+/* What the held bytes have for the read that is asked for: an object, or NULL: with an exception,
+ * or "not yet". */
+static PyObject *take_wanted(StreamObject *self) {
+    switch (self->mode) {
+    case READ_SOME:
+        if (!self->length)
+            return NULL;
+        return take_held(self,
+                         self->length < (size_t)self->wanted ? self->length : (size_t)self->wanted);
+    case READ_EXACTLY:
+        return self->length >= (size_t)self->wanted ? take_held(self, (size_t)self->wanted) : NULL;
+    case READ_UNTIL:
+        return take_until(self, PyBytes_AS_STRING(self->separator),
+                          (size_t)PyBytes_GET_SIZE(self->separator));
+    default:
+        return take_until(self, "\n", 1);
+    }
+}
+
+/* The same at the end of the file: always an object or an exception. */
+static PyObject *take_at_eof(StreamObject *self) {
+    if (self->mode == READ_SOME || (self->mode == READ_LINE && self->length))
+        return take_held(self, self->length);
+    if (self->mode == READ_LINE)
+        PyErr_SetNone(PyExc_StopAsyncIteration);
+    else
+        raise_stream_error("IncompleteReadError", take_held(self, self->length), self->wanted);
+    return NULL;
+}
+
+static PyObject *take(StreamObject *self) {
+    PyObject *bytes = take_wanted(self);
+    if (!bytes && !PyErr_Occurred() && self->eof)
+        bytes = take_at_eof(self);
+    return bytes;
+}
+
+/* The read is over with an object or the raised exception. */
+static void finish_read(StreamObject *self, PyObject *bytes) {
+    PromiseObject *p = self->reading;
+    self->reading = NULL;
+    self->mode = READ_NONE;
+    Py_CLEAR(self->separator);
+    if (bytes)
+        promise_fulfil(p, bytes);
+    else
+        promise_reject(p, take_raised());
+    Py_DECREF(p);
+}
+
+static void fail_read(StreamObject *self, int err) {
+    PromiseObject *p = (PromiseObject *)Py_NewRef(self->reading);
+    Py_CLEAR(self->reading);
+    Py_CLEAR(self->separator);
+    self->mode = READ_NONE;
+    if (err == -ECANCELED) {
+        PyErr_SetString(PyExc_ConnectionAbortedError, "the stream was closed during a read");
+        promise_reject(p, take_raised());
+    } else {
+        promise_reject_errno(p, err, "read", NULL);
+    }
+    Py_DECREF(p);
+}
+
+/* Deals with one completed receive. True: the read that is asked for is over. */
+static bool received(StreamObject *self) {
+    ssize_t size = self->read_op.result;
+    PyObject *bytes;
+    if (size < 0) {
+        fail_read(self, (int)size);
+        return true;
+    }
+    if (self->mode == READ_SOME &&
+        size > 0) { /* the hot path: one copy, into the object that the caller gets */
+        finish_read(self, PyBytes_FromStringAndSize(self->read_op.data, size));
+        return true;
+    }
+    self->eof = size == 0;
+    if (size > 0 && hold(self, self->read_op.data, (size_t)size) < 0)
+        PyErr_NoMemory();
+    bytes = PyErr_Occurred() ? NULL : take(self);
+    if (!bytes && !PyErr_Occurred())
+        return false;
+    finish_read(self, bytes);
+    return true;
+}
+
+static void read_more(StreamObject *self) {
+    int done;
+    self->read_op.len = self->mode == READ_SOME ? (size_t)self->wanted : CP_BUFFER;
+    do {
+        done = cp_io_submit(&self->loop->core, &self->io, &self->read_op);
+        if (done == 0)
+            Py_INCREF(self);
+        else if (done < 0)
+            fail_read(self, done);
+    } while (done > 0 && !received(self));
+}
+
+int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
+    StreamObject *self = cp_container_of(op, StreamObject, read_op);
+    if (!received(self))
+        read_more(self);
+    Py_DECREF(self);
+    return 0;
+}
+
+static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_t wanted,
+                            PyObject *separator) {
+    PyObject *bytes, *promise;
+    if (self->io.fd < 0 || self->closing)
+        return stream_rejected(self, PyExc_ConnectionAbortedError,
+                               "read on a stream that is closed");
+    if (self->reading)
+        return stream_rejected(self, PyExc_RuntimeError,
+                               "a read of this stream is pending already; await it first");
+    self->mode = (uint8_t)mode;
+    self->wanted = wanted;
+    self->separator = Py_XNewRef(separator);
+    if ((self->length || self->eof) && ((bytes = take(self)) || PyErr_Occurred())) {
+        Py_CLEAR(self->separator);
+        return bytes ? stream_fulfilled(self, bytes) : stream_rejected_raised(self->loop);
+    }
+    if (!(self->reading = promise_new(self->loop)))
+        return NULL;
+    promise = Py_NewRef(self->reading);
+    read_more(self);
+    return promise;
+}
+
+const char stream_read_doc[] = "read($self, max_bytes=65536, /) -> Promise[bytes]\n--\n\n"
+                               "What is there, at most max_bytes; b'' at the end of the stream.";
+PyObject *stream_read(StreamObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Py_ssize_t most = 65536;
+    if (!check_nargs("read", nargs, 0, 1) || loop_check(self->loop, "read from a stream of") < 0)
+        return NULL;
+    if (nargs && (most = PyNumber_AsSsize_t(args[0], PyExc_OverflowError)) < 1) {
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_ValueError, "read(max_bytes): at least 1, not %zd", most);
+        return NULL;
+    }
+    return begin_read(self, READ_SOME, most, NULL);
+}
+
+const char stream_readexactly_doc[] =
+    "readexactly($self, n, /) -> Promise[bytes]\n--\n\n"
+    "n bytes; rejects with asyncio.IncompleteReadError when the stream ends before.";
+PyObject *stream_readexactly(StreamObject *self, PyObject *arg) {
+    Py_ssize_t size = PyNumber_AsSsize_t(arg, PyExc_OverflowError);
+    if ((size == -1 && PyErr_Occurred()) || loop_check(self->loop, "read from a stream of") < 0)
+        return NULL;
+    if (size < 0)
+        return PyErr_Format(PyExc_ValueError, "readexactly(n): n must not be negative, not %zd",
+                            size);
+    if (size == 0)
+        return stream_fulfilled(self, PyBytes_FromStringAndSize(NULL, 0));
+    return begin_read(self, READ_EXACTLY, size, NULL);
+}
+
+const char stream_readuntil_doc[] =
+    "readuntil(separator=b'\\n', limit=65536) -> Promise[bytes]\n--\n\n"
+    "Up to and with the separator. Rejects with asyncio.IncompleteReadError when the stream ends\n"
+    "before, and with asyncio.LimitOverrunError when more than limit bytes come before it; the "
+    "bytes\n"
+    "stay readable then.";
+PyObject *stream_readuntil(StreamObject *self, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"separator", "limit", NULL};
+    PyObject *separator = NULL, *promise;
+    Py_ssize_t limit = 65536;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Sn:readuntil", keywords, &separator, &limit) ||
+        loop_check(self->loop, "read from a stream of") < 0)
+        return NULL;
+    if ((separator && !PyBytes_GET_SIZE(separator)) || limit < 1) {
+        PyErr_SetString(
+            PyExc_ValueError,
+            "readuntil(separator, limit): a separator of one byte or more, a positive limit");
+        return NULL;
+    }
+    if (!(separator = separator ? Py_NewRef(separator) : PyBytes_FromString("\n")))
+        return NULL;
+    promise = begin_read(self, READ_UNTIL, limit, separator);
+    Py_DECREF(separator);
+    return promise;
+}
+
+PyObject *stream_anext(StreamObject *self) {
+    if (loop_check(self->loop, "read from a stream of") < 0)
+        return NULL;
+    return begin_read(self, READ_LINE, PY_SSIZE_T_MAX / 2, NULL);
+}
