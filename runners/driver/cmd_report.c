@@ -200,6 +200,9 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
         run->matrix_name, run->run_id, run->created_utc, fact_find(run, "python"),
         fact_find(run, "cpu_model"), fact_find(run, "topology"), fact_find(run, "commit"),
         run->reps, run->interrupted ? " (interrupted: fewer of some)" : "");
+    if (*fact_find(run, "store") && strcmp(fact_find(run, "store"), "embedded"))
+        fprintf(out, "Store of client workloads: %s, which knows no delay_us.\n",
+                fact_find(run, "store"));
     fputs("\n## Summary\n\n"
           "Medians over processes with 95 % bootstrap intervals. Speed-up: against one worker of "
           "the same language (`serial` for Python), "

@@ -176,9 +176,16 @@ static int adjust_cell(struct session *s, struct cell *cell, const struct store_
                        cell->cores, s->machine.npus);
     if (cell->kind == GB_CLIENT && *store->not_run)
         snprintf(cell->not_run, sizeof cell->not_run, "%.255s", store->not_run);
-    if (s->options.only && fnmatch(s->options.only, cell->id, 0))
-        snprintf(cell->not_run, sizeof cell->not_run, "left out by --only");
     return 0;
+}
+
+/* Cells that --only leaves out are no part of the run. */
+static void keep_only(struct matrix *matrix, const char *glob) {
+    int kept = 0;
+    for (int i = 0; i < matrix->ncells; i++)
+        if (!glob || fnmatch(glob, matrix->cells[i].id, 0) == 0)
+            matrix->cells[kept++] = matrix->cells[i];
+    matrix->ncells = kept;
 }
 
 /* run->results from matrix text: when it starts, and for the journal reader when it is resumed. */
@@ -192,6 +199,7 @@ static int make_cells(struct runset *run, void *arg, struct err *err) {
     }
     if (matrix_parse(&s->matrix, run->matrix_name, run->matrix_text, &s->reg, err) < 0)
         return -1;
+    keep_only(&s->matrix, s->options.only);
     run->results = calloc((size_t)s->matrix.ncells + 1, sizeof *run->results);
     s->expected = calloc((size_t)s->matrix.ncells + 1, sizeof *s->expected);
     s->known = calloc((size_t)s->matrix.ncells + 1, sizeof *s->known);
@@ -413,7 +421,7 @@ static enum gb_exit verdict(const struct session *s) {
     bool attest = false, failed = false, missing = false;
     for (int i = 0; i < s->run.nresults; i++) {
         const struct result *r = &s->run.results[i];
-        missing |= *r->cell.not_run && strcmp(r->cell.not_run, "left out by --only");
+        missing |= *r->cell.not_run;
         for (int k = 0; k < r->nreps; k++) {
             attest |= r->reps[k].void_code == GB_ATTEST;
             failed |= *r->reps[k].void_reason && r->reps[k].void_code != GB_ATTEST;
