@@ -85,23 +85,27 @@ static double normal(struct rng *rng) {
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 
-/* How often the interval of 7 values holds the true median: printed in docs/decisions/003, and here
- * kept from getting worse. */
-static void coverage_at_the_default_number_of_reps(void **state) {
-    enum { RUNS = 2000, REPS = 7 };
+static double coverage(size_t n) {
+    enum { RUNS = 2000 };
     struct rng rng = {99};
-    double x[REPS];
+    double x[16];
     int covered = 0;
-    (void)state;
     for (int run = 0; run < RUNS; run++) {
-        for (int i = 0; i < REPS; i++)
+        for (size_t i = 0; i < n; i++)
             x[i] = normal(&rng);
-        struct interval b = stats_bootstrap_median(x, REPS, 0.95, 400, (uint64_t)run);
+        struct interval b = stats_bootstrap_median(x, n, 0.95, 400, (uint64_t)run);
         covered += b.lo <= 0 && 0 <= b.hi;
     }
-    print_message("coverage of the nominal 95 %% interval, n = %d: %.1f %%\n", REPS,
-                  100.0 * covered / RUNS);
-    assert_in_range(covered, RUNS * 90 / 100, RUNS * 99 / 100);
+    return 100.0 * covered / RUNS;
+}
+
+/* How often the interval of n values holds the true median: why the default matrix has 6 reps, see
+ * docs/decisions/003. */
+static void coverage_at_the_default_number_of_reps(void **state) {
+    (void)state;
+    for (size_t n = 5; n <= 8; n++)
+        print_message("coverage of the nominal 95 %% interval, n = %zu: %.1f %%\n", n, coverage(n));
+    assert_true(coverage(6) >= 92 && coverage(6) <= 97);
 }
 
 int main(void) {
