@@ -50,8 +50,8 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
-# Programs of tests are kept when make thinks them intermediate.
-.PRECIOUS: $(BUILD)/tests/c/%.o
+# Objects are kept also where make thinks them intermediate.
+.SECONDARY:
 .PHONY: all ext programs test test-c test-py sanitize bench bench-cpromise check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
