@@ -138,9 +138,8 @@ enum binding_kind {
 };
 enum binding_flag { FLAG_KEEP_REJECTED = CP_HOST_FLAG };
 
-#define PROMISE_OF(core_ptr)     cp_container_of(core_ptr, PromiseObject, core)
-#define PROMISE_LOOP(p)          LOOP_OF((p)->core.loop)
-#define Promise_Check(state, op) PyObject_TypeCheck(op, (state)->Promise)
+#define PROMISE_OF(core_ptr) cp_container_of(core_ptr, PromiseObject, core)
+#define PROMISE_LOOP(p)      LOOP_OF((p)->core.loop)
 
 /* A pending promise of loop. */
 PromiseObject *promise_new(LoopObject *loop);

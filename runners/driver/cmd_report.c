@@ -20,10 +20,6 @@ static const char help[] = "usage: gilbench report [DIR | results.json]\n"
  * ---------------------------------------------------------------------------------------------------------------
  */
 
-static bool has_number(const struct result *r) {
-    return !*r->cell.not_run && !*r->void_reason && r->ops_per_s.n;
-}
-
 static bool is_shared(const struct result *r) {
     return r->nreps && r->reps[0].shared_core;
 }
@@ -59,13 +55,6 @@ static void write_row(FILE *out, const struct result *r) {
         fputs("no rep was finished | | | | | | | | |\n", out);
     else
         write_numbers(out, r);
-}
-
-static bool first_of_workload(const struct runset *run, int index) {
-    for (int i = 0; i < index; i++)
-        if (!strcmp(run->results[i].cell.workload, run->results[index].cell.workload))
-            return false;
-    return true;
 }
 
 static void write_workload_table(FILE *out, const struct runset *run, const char *workload) {
@@ -107,7 +96,7 @@ static void write_answer(FILE *out, const struct runset *run, const char *worklo
         const struct result *r = &run->results[i];
         const struct estimate *e = (const struct estimate *)((const char *)r + offset);
         char model[2 * GB_NAME_MAX], text[96];
-        if (!has_number(r) || strcmp(r->cell.workload, workload) ||
+        if (!result_has_number(r) || strcmp(r->cell.workload, workload) ||
             sscanf(axis_text(r, axis), "%d", &value) != 1 || value != x || !e->n)
             continue;
         cell_model(&r->cell, model, sizeof model);
@@ -210,11 +199,11 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
           "from outside it.\n",
           out);
     for (int i = 0; i < run->nresults; i++)
-        if (first_of_workload(run, i))
+        if (runset_first_of_workload(run, i))
             write_workload_table(out, run, run->results[i].cell.workload);
     fputs("\n## Pictures\n", out);
     for (int i = 0; i < run->nresults; i++)
-        if (first_of_workload(run, i))
+        if (runset_first_of_workload(run, i))
             write_pictures(out, run, folder, &run->results[i].cell);
     write_attestation(out, run);
     write_machine(out, run);

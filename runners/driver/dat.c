@@ -64,19 +64,15 @@ static double greatest_x(const struct runset *run, const char *workload, const c
     return greatest;
 }
 
-static bool has_number(const struct result *r) {
-    return !*r->cell.not_run && !*r->void_reason && r->ops_per_s.n;
-}
-
 static bool first_of_model(const struct runset *run, int index) {
     const struct cell *cell = &run->results[index].cell;
     for (int i = 0; i < index; i++) {
         const struct cell *other = &run->results[i].cell;
-        if (has_number(&run->results[i]) && !strcmp(other->workload, cell->workload) &&
+        if (result_has_number(&run->results[i]) && !strcmp(other->workload, cell->workload) &&
             !strcmp(other->model, cell->model) && !strcmp(other->variant, cell->variant))
             return false;
     }
-    return has_number(&run->results[index]);
+    return result_has_number(&run->results[index]);
 }
 
 static void write_block(FILE *file, const struct runset *run, int first,
@@ -88,7 +84,7 @@ static void write_block(FILE *file, const struct runset *run, int first,
     for (int i = first; i < run->nresults; i++) {
         const struct result *r = &run->results[i];
         double x = axis_value(r, picture->axis);
-        if (has_number(r) && !strcmp(r->cell.workload, cell->workload) &&
+        if (result_has_number(r) && !strcmp(r->cell.workload, cell->workload) &&
             !strcmp(r->cell.model, cell->model) && !strcmp(r->cell.variant, cell->variant) &&
             (only_x < 0 || x == only_x))
             picture->row(file, r, x);
@@ -122,13 +118,6 @@ static int write_picture(const struct runset *run, const char *folder, const cha
     return 0;
 }
 
-static bool first_of_workload(const struct runset *run, int index) {
-    for (int i = 0; i < index; i++)
-        if (!strcmp(run->results[i].cell.workload, run->results[index].cell.workload))
-            return false;
-    return true;
-}
-
 int dat_write(const struct runset *run, const char *folder, struct err *err) {
     static const struct picture pictures[] = {
         {"speedup", "workers", true, speedup_row},
@@ -136,7 +125,8 @@ int dat_write(const struct runset *run, const char *folder, struct err *err) {
         {"latency", "concurrency", false, latency_row},
     };
     for (int i = 0; i < run->nresults; i++)
-        for (size_t p = 0; p < sizeof pictures / sizeof *pictures && first_of_workload(run, i); p++)
+        for (size_t p = 0;
+             p < sizeof pictures / sizeof *pictures && runset_first_of_workload(run, i); p++)
             if ((run->results[i].cell.kind == GB_CPU) == pictures[p].cpu &&
                 write_picture(run, folder, run->results[i].cell.workload, &pictures[p], err) < 0)
                 return -1;

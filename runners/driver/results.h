@@ -39,6 +39,11 @@ int runset_add_rep(struct runset *run, struct rep rep, struct err *err);
  * reps. */
 void runset_summarise(struct runset *run);
 
+/* Whether figures may be drawn from it: it ran, is not void, and was summarised. */
+bool result_has_number(const struct result *result);
+/* Whether no result before this one has its workload: for one table or picture a workload. */
+bool runset_first_of_workload(const struct runset *run, int index);
+
 /* Journal. `fd` is open for appending. A line is written with one write(2) and fsynced; ENOSPC and
  * the like leave a message in err and the file as it was before the line (truncated back where it
  * had been partly written). */

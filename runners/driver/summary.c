@@ -222,6 +222,17 @@ void runset_summarise(struct runset *run) {
             estimate_speedup(run, &run->results[i]);
 }
 
+bool result_has_number(const struct result *result) {
+    return !*result->cell.not_run && !*result->void_reason && result->ops_per_s.n;
+}
+
+bool runset_first_of_workload(const struct runset *run, int index) {
+    for (int i = 0; i < index; i++)
+        if (!strcmp(run->results[i].cell.workload, run->results[index].cell.workload))
+            return false;
+    return true;
+}
+
 int runset_add_rep(struct runset *run, struct rep rep, struct err *err) {
     struct result *result = &run->results[rep.cell];
     struct rep *reps = realloc(result->reps, (size_t)(result->nreps + 1) * sizeof *reps);
