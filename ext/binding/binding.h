@@ -18,11 +18,14 @@
 typedef struct {
     uint64_t id; /* never given twice in a process */
     /* objects from here to the end: module.c visits and clears them as one array */
-    PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner;
+    PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
     PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
     PyObject *UnhandledRejections;
-    PyObject *str_then, *str_current_loop;
+    PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
+    PyObject *str_then, *str_current_loop, *str_owned_loop, *str_blocking, *str_throw;
+    PyObject *str_states[3], *str_status, *str_value, *str_reason;
+    PyObject *aggregate; /* makes the AggregateError of a list of reasons */
 } module_state;
 
 #define STATE_OBJECTS                                                                              \
@@ -34,27 +37,52 @@ module_state *
 state_of_type(PyTypeObject *defining); /* of one of our heap types (not a subclass); never fails */
 
 /* ---- Objects */
-typedef struct {
+typedef struct LoopObject LoopObject;
+typedef struct PromiseObject PromiseObject;
+
+/* The contexts (contextvars) of a loop's jobs. */
+struct contexts {
+    PyObject *snapshot;            /* the last one captured; never entered */
+    PyObject *working, *copied_of; /* what jobs run in, and the snapshot of which it is a copy */
+    PyObject *entered;             /* the one that is current now on our account, or NULL */
+    bool comparable;               /* whether two can be told to hold the same variables */
+};
+
+struct LoopObject {
     PyObject_HEAD
     struct cp_loop core;
     module_state *state;        /* borrowed: the type keeps the module alive */
     PyInterpreterState *interp; /* of its thread: where its workers run */
-    unsigned long thread;       /* PyThread_get_thread_ident of the thread that made or runs it */
+    unsigned long thread;       /* PyThread_get_thread_ident of the thread that made it */
     PyThreadState *tstate;      /* saved around a wait */
     PyObject
-        *resume; /* borrowed: the value with which a coroutine is being resumed, see py_task.c */
+        *resume;  /* borrowed: the value with which a coroutine is being resumed, see py_task.c */
+    bool driving; /* a coroutine is being stepped by us, not by asyncio */
+    struct contexts contexts; /* py_context.c */
+    PromiseObject *roots;     /* first of the pending promises that are settled from outside */
+    PromiseObject *free;      /* dead promises to be used again, linked by job.next */
+    int free_count;
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
     PyObject *on_unhandled_rejection, *on_rejection_handled; /* callables or NULL */
+    PyObject *on_slow_callback;                              /* callable or NULL */
+    PyObject *origins;               /* in debug mode: {address of a promise: where it was made} */
+    PyObject *guest_of, *guest_turn; /* the asyncio loop that runs this one, and what it calls */
+    double slow_callback_duration;   /* seconds */
     Py_ssize_t promises_alive;
-    unsigned forks; /* fork_count() at its birth: a forked child must not use it */
-    bool open, running, closing,
+    unsigned forks;    /* fork_count() at its birth: a forked child must not use it */
+    uint8_t unhandled; /* enum unhandled_mode */
+    bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
-} LoopObject;
+};
 
-typedef struct {
+/* What becomes of a rejection that nobody handles, where no hook is set. */
+enum unhandled_mode { UNHANDLED_RAISE, UNHANDLED_WARN, UNHANDLED_IGNORE };
+
+struct PromiseObject {
     PyObject_HEAD
     struct cp_promise core;
-} PromiseObject;
+    PyObject *context; /* in which the handler will run; see the table of kinds */
+};
 
 #define LOOP_OF(core_ptr) cp_container_of(core_ptr, LoopObject, core)
 
@@ -62,12 +90,16 @@ typedef struct {
 
 /* The calling thread's loop, made on first use. New reference. */
 LoopObject *loop_current(module_state *state);
-/* The same if it is running, else NULL. New reference. */
+/* The same if there is one, if it is running (or another loop's guest); else NULL. New reference.
+ */
+LoopObject *loop_current_or_null(module_state *state);
 LoopObject *loop_running_or_null(module_state *state);
 /* A new open loop of this thread that is not its current one. New reference. */
 LoopObject *loop_new(module_state *state);
 /* Runs until `main` has settled; its value (new reference), or NULL with its reason raised. */
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
+/* Whether this build has the backend of that name; sets ValueError. */
+bool loop_has_backend(const char *name);
 /* Loop.close(). 0 or -1. */
 int loop_close_now(LoopObject *loop);
 /* What every loop does for the core, and the end of a job or of work that will never run. py_host.c
@@ -75,8 +107,17 @@ int loop_close_now(LoopObject *loop);
 extern const struct cp_host loop_host;
 void loop_drop_job(struct cp_job *job);
 void loop_drop_work(struct cp_work *work);
+/* Posts a job to loop from any thread. False: the loop is closed, the job is the caller's still. */
+bool loop_post(LoopObject *loop, struct cp_job *job);
 /* fn(arg) as a macrotask of loop, from any thread. 0 or -1. */
 int loop_post_call(LoopObject *loop, PyObject *fn, PyObject *arg);
+/* Whether the calling thread is the loop's. */
+static inline bool loop_is_here(const LoopObject *loop) {
+    return loop->thread == PyThread_get_thread_ident();
+}
+/* Every driver of a loop's jobs stands between these two: what is current now is put aside. */
+void loop_begin_jobs(LoopObject *loop, struct contexts *saved);
+void loop_end_jobs(LoopObject *loop, struct contexts *saved);
 /* Makes loop this thread's current one; `outer` gets the one before (new reference or NULL) for
  * current_restore, which steals it and keeps a raised exception. -1: another loop is running on
  * this thread. */
@@ -101,6 +142,43 @@ void loop_rejection_handled(LoopObject *loop, PromiseObject *p);
  * the hook is asked, without one the exception to leave run() with is set. 0 or -1. Steals reason.
  */
 int loop_unhandled(LoopObject *loop, PromiseObject *p, PyObject *reason);
+/* Sets how: 'raise', 'warn', 'ignore' or a callable. 0 or -1. */
+int loop_set_unhandled(LoopObject *loop, PyObject *how);
+
+/* ---- Contexts (py_context.c) */
+/* The variables of now, to run a job with later. New reference, NULL with an exception. */
+PyObject *context_capture(LoopObject *loop);
+/* Makes current a copy of a captured context, or `own` itself, until the next job asks for another.
+ * Only between loop_begin_jobs and loop_end_jobs. 0 or -1. */
+int context_use(LoopObject *loop, PyObject *captured);
+int context_use_own(LoopObject *loop, PyObject *own);
+/* Whether this Python lets us compare contexts; asked once a loop. */
+bool contexts_comparable(void);
+
+/* ---- Debug mode (py_debug.c) */
+extern const struct cp_host debug_host; /* measures each job */
+/* Switches it; debug None: as Python's development mode and CPROMISE_DEBUG say. 0 or -1. */
+int loop_set_debug(LoopObject *loop, PyObject *debug);
+void origin_note(PromiseObject *p);
+void origin_forget(PromiseObject *p);
+/* Where p was made, as "file:line in function". Borrowed, or NULL: not known. */
+PyObject *origin_of(PromiseObject *p);
+PyObject *promise_repr(PromiseObject *self);
+/* Around a job: is it slow? slow_end passes `err` on, or makes it -1. */
+struct slow_watch {
+    LoopObject *loop;
+    PyObject *what;
+    cp_ns start;
+};
+void slow_begin(struct slow_watch *watch, LoopObject *loop, const struct cp_job *job);
+int slow_end(struct slow_watch *watch, int err);
+
+/* ---- Guests: loops that an asyncio loop runs (py_guest.c) */
+void guest_ready(struct cp_loop *core);
+PyObject *loop_guest_begin(LoopObject *self, PyObject *args);
+PyObject *loop_guest_turn(LoopObject *self, PyObject *args);
+extern const char loop_guest_begin_doc[], loop_guest_turn_doc[];
+
 /* A deadline `seconds` from now. -1 with TypeError or ValueError (NaN) set. Negative: now; huge:
  * the far future. */
 int deadline_after(PyObject *seconds, cp_ns *when);
@@ -109,40 +187,95 @@ int deadline_at(PyObject *seconds, cp_ns *when);
 
 /* ---- Callbacks and timers (py_timer.c) */
 /* A job that calls fn(*args) and then is gone; the reference is the queue's. NULL: MemoryError. */
-struct cp_job *callback_new(module_state *state, PyObject *fn, PyObject *const *args,
+struct cp_job *callback_new(LoopObject *loop, PyObject *fn, PyObject *const *args,
                             Py_ssize_t nargs);
 int run_callback(LoopObject *loop, struct cp_job *job);
 void callback_drop(struct cp_job *job);
+PyObject *callback_function(struct cp_job *job); /* borrowed */
 /* A Timer that calls fn(*args). New reference. */
 PyObject *timer_start_call(LoopObject *loop, cp_ns when, PyObject *fn, PyObject *const *args,
                            Py_ssize_t nargs);
-/* A promise of `value` at `when`. New reference. */
-PyObject *sleep_for(LoopObject *loop, cp_ns when, PyObject *value);
+/* Fulfils p, which is idle, with `value` (borrowed) at `when`; value NULL: p expires then with a
+ * TimeoutError. 0, or -1 with an exception. p becomes KIND_TIMED. */
+int timer_for_promise(PromiseObject *p, cp_ns when, PyObject *value);
+/* The Timer in p.ok is not needed any more. Steals it. */
+void timer_forget(PyObject *timer);
 int timer_fire(struct cp_loop *core, struct cp_timer *timer);
 /* The loop closes: a sleep is rejected, a call is forgotten. */
 void timer_drop(struct cp_timer *timer);
 
 /* ---- Promise
- * Layout: see the table in cp.h. `self.ok` and `self.arg` hold strong references; `value` holds the
- * value once settled, before that each job in the list counts as one reference to its object. */
+ * Layout: see the table in cp.h. `value` holds the value once settled; before that each job in the
+ * list counts as one reference to its object. `arg` is a reference while the job is queued.
+ *
+ *   kind           ok                             context
+ *   ----           --                             -------
+ *   KIND_THEN      on_fulfilled                   captured by then()
+ *   KIND_CATCH     on_rejected or a TypedCatch    likewise
+ *   KIND_BOTH      a tuple of both                likewise
+ *   KIND_FINALLY   the function                   likewise
+ *   KIND_TAP       the function                   likewise
+ *   KIND_KEEP      the outcome to keep            -            waits for what that function
+ * returned KIND_DELAY     the seconds, a float           - KIND_TIMED     the Timer - sleep() and
+ * timeout() KIND_TASK      the coroutine                  its own KIND_ELEMENT   the Combiner -
+ * job.word: the index KIND_COMBINED  the Combiner, not a reference  -            the result of
+ * all(), race() ... KIND_THENABLE  the `then` to be called        captured when it was found
+ *   KIND_DONE      (callback, promise)            given by asyncio, its own
+ *   KIND_SERVED    the stream                     -            the end of a connection's handler
+ *   KIND_ROOT      next root, not a reference     the asyncio or concurrent future that is
+ * followed, (arg: who points to this one)  or NULL; settled from outside
+ *
+ * The kinds after these are not promises. */
 enum binding_kind {
-    KIND_TASK = CP_HOST, /* a coroutine's promise: ok is the coroutine, resumed with the value */
-    KIND_FINALLY,        /* ok is the function */
-    KIND_KEEP,     /* the wait for what a finally_ function returned; ok is the outcome to keep */
-    KIND_ELEMENT,  /* of all() and race(): ok is the Combiner, job.word the index */
+    KIND_THEN = CP_HOST,
+    KIND_CATCH,
+    KIND_BOTH,
+    KIND_FINALLY,
+    KIND_TAP,
+    KIND_KEEP,
+    KIND_DELAY,
+    KIND_TIMED,
+    KIND_TASK,
+    KIND_ELEMENT,
+    KIND_COMBINED,
+    KIND_THENABLE,
+    KIND_DONE,
+    KIND_SERVED,
+    KIND_ROOT,
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
-    KIND_THENABLE, /* ok is the `then` of a thenable, to be called with two settlers */
-    KIND_SERVED,   /* the end of a connection's handler: ok is the stream */
     KIND_RESOLVE,  /* a Connector that comes back from name resolution */
+    KIND_SETTLER,  /* a resolve or reject that was called on a foreign thread */
 };
-enum binding_flag { FLAG_KEEP_REJECTED = CP_HOST_FLAG };
+enum binding_flag {
+    FLAG_KEEP_REJECTED = CP_HOST_FLAG, /* KIND_KEEP: the outcome is a reason */
+    FLAG_FOREIGN = CP_HOST_FLAG,       /* KIND_TASK: awaits something that is not a promise */
+    FLAG_MAIN = 2 * CP_HOST_FLAG,      /* run() waits for it: a consumer that is in no list */
+    FLAG_THROW = 4 * CP_HOST_FLAG,     /* KIND_TASK: arg is to be thrown into the coroutine */
+    FLAG_CANCEL = 8 * CP_HOST_FLAG,    /* KIND_TASK: to be cancelled at its next await */
+    FLAG_BLOCKING = 16 * CP_HOST_FLAG, /* what asyncio calls _asyncio_future_blocking */
+};
 
 #define PROMISE_OF(core_ptr) cp_container_of(core_ptr, PromiseObject, core)
 #define PROMISE_LOOP(p)      LOOP_OF((p)->core.loop)
 
-/* A pending promise of loop. */
+/* A pending promise of loop; promise_new_root: one that will be settled from outside. */
 PromiseObject *promise_new(LoopObject *loop);
+PromiseObject *promise_new_root(LoopObject *loop);
+void promise_make_root(PromiseObject *p);
+/* Ends that: p's slots are free again. */
+void promise_unroot(PromiseObject *p);
+/* Gives the memory of dead promises back, when the loop dies. */
+void promise_drop_free(LoopObject *loop);
+/* A child of p with this kind, `ok` (borrowed, or NULL) and the present context. NULL on error. */
+PromiseObject *promise_derive(PromiseObject *p, uint8_t kind, PyObject *ok);
+/* The job of p, a queued reaction, has begun: its `ok` and `arg` go to the caller. */
+static inline void promise_take_job(PromiseObject *p, PyObject **ok, PyObject **arg) {
+    *ok = p->core.self.ok;
+    *arg = p->core.self.arg;
+    p->core.self.ok = p->core.self.arg = NULL;
+    p->core.self.job.phase = CP_IDLE;
+}
 /* Settle a pending promise (else: nothing happens) with a value as it is. Steal the reference to
  * value or reason. */
 void promise_fulfil(PromiseObject *p, PyObject *value);
@@ -151,6 +284,16 @@ void promise_reject(PromiseObject *p, PyObject *reason);
  * fulfils. Steals value. 0, or -1 with an exception set that must leave run() (a coroutine raised
  * it at once). */
 int promise_resolve(PromiseObject *p, PyObject *value);
+/* Cancels p, or what it waits for where nobody else does: see py_cancel.c. Whether p was pending.
+ * reason: NULL, or what asyncio calls the message. -1 with an exception set. */
+int promise_cancel(PromiseObject *p, PyObject *reason);
+/* If p waits, it does not any more, and what it waited for is cancelled if nobody else waits for
+ * that. */
+void promise_give_up(PromiseObject *p);
+/* Whether reason is an asyncio.CancelledError. */
+bool is_cancelled_error(module_state *state, PyObject *reason);
+/* asyncio.CancelledError, imported on first use. Borrowed, NULL with an exception. */
+PyObject *cancelled_error(module_state *state);
 /* Rejects p with the raised exception and clears it. KeyboardInterrupt, SystemExit and
  * GeneratorExit are left raised: -1. */
 int promise_reject_raised(PromiseObject *p);
@@ -166,25 +309,45 @@ void promise_subscribe(PromiseObject *p, PromiseObject *child);
  * Sets it. */
 void raise_reason(module_state *state, PyObject *reason);
 
-/* As promise_reject_raised for what is not derived from Exception. */
-int promise_reject_base(PromiseObject *p);
+/* Whether the raised exception is one that leaves run() at once: KeyboardInterrupt, SystemExit,
+ * GeneratorExit. */
+bool raised_is_fatal(void);
 /* Sets asyncio.<name>(text); asyncio is imported only now. */
 void raise_asyncio_error(const char *name, const char *text);
 
 /* ---- Jobs: one per kind, called by loop_run_job; steal the reference to their object. 0, or -1
  * with an exception set that must leave run(). */
-int run_then(PromiseObject *p);     /* py_handlers.c */
-int run_finally(PromiseObject *p);  /* py_handlers.c */
-int run_keep(PromiseObject *p);     /* py_handlers.c */
-int run_thenable(PromiseObject *p); /* py_handlers.c */
-int run_element(PromiseObject *p);  /* py_combine.c */
-int run_served(PromiseObject *p);   /* py_server.c */
-int run_task(PromiseObject *p);     /* py_task.c */
-int run_work(struct cp_job *job);   /* py_offload.c */
+int run_pass(PromiseObject *p);    /* py_handlers.c, and so are those that follow */
+int run_then(PromiseObject *p);    /* KIND_THEN, KIND_CATCH, KIND_BOTH */
+int run_finally(PromiseObject *p); /* KIND_FINALLY, KIND_TAP */
+int run_keep(PromiseObject *p);
+int run_delay(PromiseObject *p);
+int run_timed(PromiseObject *p);
+int run_thenable(PromiseObject *p); /* py_settler.c */
+int run_settler(struct cp_job *job);
+int run_done(PromiseObject *p);    /* py_face.c */
+int run_element(PromiseObject *p); /* py_combine.c */
+int run_served(PromiseObject *p);  /* py_server.c */
+int run_task(PromiseObject *p);    /* py_task.c */
+int run_work(struct cp_job *job);  /* py_offload.c */
+void settler_drop(struct cp_job *job);
 
 /* ---- Tasks: a promise for a coroutine, which starts in a microtask. Steals coro. NULL on error
  * (coro is closed). */
 PromiseObject *task_new(LoopObject *loop, PyObject *coro);
+
+/* ---- Futures of others (py_future.c) */
+/* Whether value is an asyncio future (or quacks as one), or a concurrent.futures.Future. */
+bool is_asyncio_future(module_state *state, PyObject *value);
+bool is_concurrent_future(module_state *state, PyObject *value);
+/* A promise that follows such a future. New reference, NULL with an exception. */
+PromiseObject *promise_of_future(LoopObject *loop, PyObject *future);
+/* Asks the future that p follows to cancel. 1: it will settle p; 0: it cannot; -1: exception. */
+int future_cancel(PromiseObject *p);
+
+/* ---- Combiners (py_combine.c): the result of one was cancelled; an element of one dies. */
+void combiner_cancel(PyObject *combiner);
+void combiner_forget(PromiseObject *element);
 
 /* ---- Settlers: resolve and reject as callables, for executors and thenables. Of each pair only
  * the first call counts: a pair is valid while its epoch is that of the promise (job.word), and its
@@ -198,21 +361,51 @@ int settler_reject_raised(PyObject *settler);
  * TypeError. */
 PyObject *typed_catch_new(module_state *state, PyObject *types, PyObject *handler);
 
-/* ---- Combinators and the pieces of Promise that live in their own files */
-extern const char promise_all_doc[], promise_race_doc[];
-PyObject *promise_all(PyObject *cls, PyTypeObject *defining, PyObject *const *args,
-                      Py_ssize_t nargs, PyObject *kwnames);
-PyObject *promise_race(PyObject *cls, PyTypeObject *defining, PyObject *const *args,
-                       Py_ssize_t nargs, PyObject *kwnames);
+/* ---- Methods of Promise in files of their own: py_methods.c has the table of all. */
+extern PyMethodDef promise_methods[];
+extern PyGetSetDef promise_getset[];
+#define METHOD_STATIC METH_CLASS | METH_METHOD | METH_FASTCALL | METH_KEYWORDS
+#define STATIC_PARAMETERS                                                                          \
+    PyObject *Py_UNUSED(cls), PyTypeObject *defining, PyObject *const *args, Py_ssize_t nargs,     \
+        PyObject *kwnames
+PyObject *promise_all(STATIC_PARAMETERS);
+PyObject *promise_all_settled(STATIC_PARAMETERS);
+PyObject *promise_any(STATIC_PARAMETERS);
+PyObject *promise_race(STATIC_PARAMETERS);
+PyObject *promise_from_future(STATIC_PARAMETERS);
+PyObject *promise_cancel_method(PromiseObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                PyObject *kwnames);
+extern const char promise_all_doc[], promise_all_settled_doc[], promise_any_doc[],
+    promise_race_doc[], promise_from_future_doc[], promise_cancel_doc[];
+/* The asyncio face (py_face.c). */
+PySendResult promise_await_step(PromiseObject *self, PyObject *sent, PyObject **result);
+PyObject *promise_iternext(PromiseObject *self);
+PyObject *face_add_done_callback(PromiseObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                 PyObject *kwnames);
+PyObject *face_remove_done_callback(PromiseObject *self, PyObject *callback);
+PyObject *face_get_loop(PromiseObject *self, PyObject *ignored);
+PyObject *face_done(PromiseObject *self, PyObject *ignored);
+PyObject *face_cancelled(PromiseObject *self, PyObject *ignored);
+PyObject *face_result(PromiseObject *self, PyObject *ignored);
+PyObject *face_exception(PromiseObject *self, PyObject *ignored);
+PyObject *face_get_blocking(PromiseObject *self, void *closure);
+int face_set_blocking(PromiseObject *self, PyObject *value, void *closure);
+extern const char face_add_done_callback_doc[], face_remove_done_callback_doc[],
+    face_get_loop_doc[], face_done_doc[], face_cancelled_doc[], face_result_doc[],
+    face_exception_doc[];
 
 /* ---- Type specs, made into types by module.c in this order */
 extern PyType_Spec promise_spec, settler_spec, typed_catch_spec, combiner_spec, loop_spec,
-    timer_spec, callback_spec;
+    timer_spec, callback_spec, watcher_spec;
 extern PyType_Spec stream_spec, server_spec, connector_spec, work_spec;
 
 /* ---- Module functions that live in their own files (METH_FASTCALL | METH_KEYWORDS): module.c
  * lists them */
 extern const char cp_connect_tcp_doc[], cp_serve_tcp_doc[], cp_to_thread_doc[];
+extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
+PyObject *cp_all_keyed(PyObject *module, PyObject *mapping);
+PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping);
+PyObject *cp_map(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,

@@ -18,30 +18,41 @@ module_state *state_of_type(PyTypeObject *defining) {
  * -----------------------------------------------------------------------------------------------------
  */
 
-PyDoc_STRVAR(run_doc, "run(main, /)\n--\n\n"
-                      "Runs main (a coroutine, a promise or a function that returns one) on this "
-                      "thread's loop until it has\n"
-                      "settled, closes the loop, and returns main's value or raises its reason. "
-                      "Raises UnhandledRejections\n"
-                      "when a promise is rejected and nobody handles it.");
-static PyObject *cp_run(PyObject *module, PyObject *main) {
-    LoopObject *loop = loop_current(state_of_module(module));
-    PyObject *result, *raised;
-    if (!loop)
-        return NULL;
-    if (loop->running) {
-        Py_DECREF(loop);
-        PyErr_SetString(PyExc_RuntimeError,
-                        "run() inside a running loop of this thread; await instead");
-        return NULL;
-    }
-    result = loop_run_main(loop, main);
-    raised = result ? NULL : take_raised();
+/* Runs main and closes the loop, whatever happens. */
+static PyObject *run_and_close(LoopObject *loop, PyObject *main) {
+    PyObject *result = loop_run_main(loop, main), *raised = result ? NULL : take_raised();
     if (loop_close_now(loop) < 0 && raised)
         PyErr_Clear();
-    Py_DECREF(loop);
     if (raised)
         restore_raised(raised);
+    return result;
+}
+
+PyDoc_STRVAR(
+    run_doc,
+    "run(main, /, *, debug=None, unhandled='raise', backend='auto')\n--\n\n"
+    "Runs main (a coroutine, a promise or a function that returns one) on this thread's loop "
+    "until\n"
+    "it has settled, closes the loop, and returns main's value or raises its reason. unhandled "
+    "says\n"
+    "what becomes of a rejection that nobody handles: 'raise' UnhandledRejections, 'warn',\n"
+    "'ignore', or call it as f(promise, reason). debug: as for Loop.");
+static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"", "debug", "unhandled", "backend", NULL};
+    PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL;
+    const char *backend = "auto";
+    LoopObject *loop;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOs:run", keywords, &main, &debug,
+                                     &unhandled, &backend) ||
+        !loop_has_backend(backend) || !(loop = loop_current(state_of_module(module))))
+        return NULL;
+    if (loop->running)
+        PyErr_SetString(PyExc_RuntimeError,
+                        "run() inside a running loop of this thread; await instead");
+    else if ((!unhandled || loop_set_unhandled(loop, unhandled) == 0) &&
+             (debug == Py_None || loop_set_debug(loop, debug) == 0))
+        result = loop->guest_of ? loop_run_main(loop, main) : run_and_close(loop, main);
+    Py_DECREF(loop);
     return result;
 }
 
@@ -49,14 +60,15 @@ PyDoc_STRVAR(sleep_doc, "sleep(seconds, value=None, /) -> Promise\n--\n\n"
                         "A promise of value, fulfilled when that time has passed, never earlier.");
 static PyObject *cp_sleep(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     LoopObject *loop;
-    PyObject *p = NULL;
+    PromiseObject *p = NULL;
     cp_ns when;
     if (!check_nargs("sleep", nargs, 1, 2) || !(loop = loop_current(state_of_module(module))))
         return NULL;
-    if (deadline_after(args[0], &when) == 0)
-        p = sleep_for(loop, when, nargs > 1 ? args[1] : Py_None);
+    if (deadline_after(args[0], &when) == 0 && (p = promise_new(loop)) &&
+        timer_for_promise(p, when, nargs > 1 ? args[1] : Py_None) < 0)
+        Py_CLEAR(p);
     Py_DECREF(loop);
-    return p;
+    return (PyObject *)p;
 }
 
 PyDoc_STRVAR(get_running_loop_doc,
@@ -70,14 +82,35 @@ static PyObject *cp_get_running_loop(PyObject *module, PyObject *Py_UNUSED(args)
     return (PyObject *)loop;
 }
 
+static PyObject *cp_current_loop(PyObject *module, PyObject *Py_UNUSED(args)) {
+    LoopObject *loop = loop_current_or_null(state_of_module(module));
+    return loop || PyErr_Occurred() ? (PyObject *)loop : Py_NewRef(Py_None);
+}
+
+static PyObject *cp_set_current_loop(PyObject *module, PyObject *loop) {
+    LoopObject *outer;
+    if (!Py_IS_TYPE(loop, state_of_module(module)->Loop))
+        return PyErr_Format(PyExc_TypeError, "a Loop is needed, not %.200s",
+                            Py_TYPE(loop)->tp_name);
+    if (current_swap((LoopObject *)loop, &outer) < 0)
+        return NULL;
+    Py_XDECREF(outer);
+    Py_RETURN_NONE;
+}
+
 #define FASTCALL(fn) (PyCFunction)(void (*)(void))(fn)
 
 static PyMethodDef module_methods[] = {
-    {"run", cp_run, METH_O, run_doc},
+    {"run", FASTCALL(cp_run), METH_VARARGS | METH_KEYWORDS, run_doc},
     {"sleep", FASTCALL(cp_sleep), METH_FASTCALL, sleep_doc},
+    {"_current_loop", cp_current_loop, METH_NOARGS, "This thread's loop, or None."},
+    {"_set_current_loop", cp_set_current_loop, METH_O, "Makes a Loop this thread's."},
     {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
     {"connect_tcp", FASTCALL(cp_connect_tcp), METH_VARARGS | METH_KEYWORDS, cp_connect_tcp_doc},
     {"serve_tcp", FASTCALL(cp_serve_tcp), METH_VARARGS | METH_KEYWORDS, cp_serve_tcp_doc},
+    {"all_keyed", cp_all_keyed, METH_O, cp_all_keyed_doc},
+    {"all_settled_keyed", cp_all_settled_keyed, METH_O, cp_all_settled_keyed_doc},
+    {"map", FASTCALL(cp_map), METH_VARARGS | METH_KEYWORDS, cp_map_doc},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -85,6 +118,29 @@ static PyMethodDef module_methods[] = {
 /* ---- State
  * ---------------------------------------------------------------------------------------------------------
  */
+
+static int make_strings(module_state *state) {
+    const struct {
+        PyObject **slot;
+        const char *text;
+    } strings[] = {
+        {&state->str_then, "then"},
+        {&state->str_throw, "throw"},
+        {&state->str_blocking, "_asyncio_future_blocking"},
+        {&state->str_current_loop, "cpromise current loop"},
+        {&state->str_owned_loop, "cpromise owned loop"},
+        {&state->str_states[CP_PENDING], "pending"},
+        {&state->str_states[CP_FULFILLED], "fulfilled"},
+        {&state->str_states[CP_REJECTED], "rejected"},
+        {&state->str_status, "status"},
+        {&state->str_value, "value"},
+        {&state->str_reason, "reason"},
+    };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        if (!(*strings[i].slot = PyUnicode_InternFromString(strings[i].text)))
+            return -1;
+    return 0;
+}
 
 static int make_types(PyObject *module, module_state *state) {
     const struct {
@@ -97,7 +153,7 @@ static int make_types(PyObject *module, module_state *state) {
         {&state->Server, &server_spec, true},        {&state->Callback, &callback_spec, false},
         {&state->Settler, &settler_spec, false},     {&state->TypedCatch, &typed_catch_spec, false},
         {&state->Combiner, &combiner_spec, false},   {&state->Work, &work_spec, false},
-        {&state->Connector, &connector_spec, false},
+        {&state->Connector, &connector_spec, false}, {&state->Watcher, &watcher_spec, false},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);
@@ -117,6 +173,7 @@ static int find_errors(module_state *state) {
         {&state->WrongLoopError, "WrongLoopError"},
         {&state->LoopClosedError, "LoopClosedError"},
         {&state->UnhandledRejections, "UnhandledRejections"},
+        {&state->aggregate, "aggregate"},
     };
     PyObject *module = PyImport_ImportModule("cpromise._errors");
     bool ok = module;
@@ -129,10 +186,7 @@ static int find_errors(module_state *state) {
 static int module_exec(PyObject *module) {
     module_state *state = state_of_module(module);
     state->id = next_state_id();
-    if (!(state->str_then = PyUnicode_InternFromString("then")) ||
-        !(state->str_current_loop = PyUnicode_InternFromString("cpromise current loop")))
-        return -1;
-    if (make_types(module, state) < 0 || find_errors(state) < 0)
+    if (make_strings(state) < 0 || make_types(module, state) < 0 || find_errors(state) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "__build__", CP_BUILD_ID);
 }
@@ -163,6 +217,9 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #if PY_VERSION_HEX >= 0x030c0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},
 };

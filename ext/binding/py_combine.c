@@ -1,117 +1,274 @@
-/* py_combine.c - Promise.all and Promise.race.
+/* py_combine.c - all, all_settled, any, race, all_keyed, all_settled_keyed and map.
  *
  * Each input gets an *element*: a promise that is never settled itself and serves as the reaction
  * on that input, with the shared Combiner in `ok` and its index in job.word. The ticks are
- * ECMAScript's: one reaction per input. */
+ * ECMAScript's: one reaction per input.
+ *
+ *   input -> element -> Combiner -> result       who owns whom; the result points back at the
+ *                                                Combiner, and that at its elements, without owning
+ *
+ * so nothing is a cycle, and yet cancelling the result reaches the inputs. map() is all() that
+ * takes its inputs from an iterator when there is room, with a `then` between input and element. */
 #include "binding.h"
+
+enum mode { ALL, ALL_SETTLED, ANY, RACE };
 
 typedef struct {
     PyObject_HEAD
-    PromiseObject *result;
-    PyObject *values;     /* list, filled by index; NULL for race */
-    Py_ssize_t remaining; /* inputs without a value, and one for the loop over the inputs itself */
+    PromiseObject *result;             /* NULL once it has its outcome */
+    PyObject *values;                  /* list, filled by index: values, settlements or reasons */
+    PyObject *keys;                    /* of a keyed combinator: a list, else NULL */
+    PyObject *iterator, *fn, *context; /* of map(): what is to be taken, and what to do with it */
+    Py_ssize_t running, concurrency;   /* of map() */
+    PromiseObject **elements;          /* by index; borrowed; NULL where there is none any more */
+    Py_ssize_t room;                   /* of elements */
+    Py_ssize_t remaining; /* inputs without an outcome, and one for the taking of inputs itself */
+    enum mode mode;
 } CombinerObject;
 
-static CombinerObject *combiner_new(LoopObject *loop, bool collect) {
-    CombinerObject *self = PyObject_GC_New(CombinerObject, loop->state->Combiner);
+static CombinerObject *combiner_new(LoopObject *loop, enum mode mode) {
+    PyTypeObject *type = loop->state->Combiner;
+    CombinerObject *self = (CombinerObject *)type->tp_alloc(type, 0);
     if (!self)
         return NULL;
+    self->mode = mode;
     self->remaining = 1;
-    self->result = promise_new(loop);
-    self->values = collect ? PyList_New(0) : NULL;
-    PyObject_GC_Track(self);
-    if (!self->result || (collect && !self->values))
-        Py_CLEAR(self);
+    self->concurrency = PY_SSIZE_T_MAX;
+    self->values = PyList_New(0);
+    if (!self->values || !(self->result = promise_new(loop))) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->result->core.self.job.kind = KIND_COMBINED;
+    self->result->core.self.ok = self;
     return self;
 }
 
-static int combiner_traverse(CombinerObject *self, visitproc visit, void *arg) {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->result);
-    Py_VISIT(self->values);
-    return 0;
-}
-
-static int combiner_clear(CombinerObject *self) {
-    Py_CLEAR(self->values);
-    return 0;
-}
-
-static void combiner_dealloc(CombinerObject *self) {
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    Py_XDECREF(self->result);
-    Py_XDECREF(self->values);
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
-}
-
-static void one_value_less(CombinerObject *self) {
-    if (--self->remaining == 0 && self->values)
-        promise_fulfil(self->result, Py_NewRef(self->values));
-}
-
-int run_element(PromiseObject *p) {
-    CombinerObject *self = p->core.self.ok;
-    PyObject *value = p->core.self.arg;
-    p->core.self.ok = p->core.self.arg = NULL;
-    if (p->core.self.job.flags & CP_ARG_REJECTED) {
-        promise_reject(self->result, value);
-    } else if (!self->values) {
-        promise_fulfil(self->result, value);
-    } else {
-        PyList_SetItem(self->values, (Py_ssize_t)p->core.self.job.word, value);
-        one_value_less(self);
+/* The result has its outcome, or will never have one by us: it is the caller's. */
+static PromiseObject *part_with_result(CombinerObject *self) {
+    PromiseObject *result = self->result;
+    self->result = NULL;
+    Py_CLEAR(self->iterator);
+    if (result) {
+        result->core.self.ok = NULL;
+        result->core.self.job.kind = CP_PASS;
     }
-    Py_DECREF(self);
-    Py_DECREF(p);
+    return result;
+}
+
+/* Steals value. */
+static void finish(CombinerObject *self, bool rejected, PyObject *value) {
+    PromiseObject *result = part_with_result(self);
+    if (!result) {
+        Py_DECREF(value);
+        return;
+    }
+    if (rejected)
+        promise_reject(result, value);
+    else
+        promise_fulfil(result, value);
+    Py_DECREF(result);
+}
+
+/* With the raised exception. 0, or -1: it must leave run(). */
+static int fail(CombinerObject *self) {
+    if (raised_is_fatal())
+        return -1;
+    finish(self, true, take_raised());
     return 0;
 }
 
-static int add_input(CombinerObject *self, LoopObject *loop, PyObject *input, uint32_t index) {
-    PromiseObject *source = promise_from(loop, input), *element = source ? promise_new(loop) : NULL;
-    int err = -1;
-    if (element && (!self->values || PyList_Append(self->values, Py_None) == 0)) {
-        element->core.self.job.kind = KIND_ELEMENT;
-        element->core.self.job.word = index;
-        element->core.self.ok = Py_NewRef(self);
-        self->remaining++;
-        promise_subscribe(source, element);
-        err = 0;
-    }
-    Py_XDECREF(element);
-    Py_XDECREF(source);
+/* ---- Outcomes
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static PyObject *keyed(PyObject *keys, PyObject *values) {
+    PyObject *dict = PyDict_New();
+    for (Py_ssize_t i = 0; dict && i < PyList_GET_SIZE(keys); i++)
+        if (PyDict_SetItem(dict, PyList_GET_ITEM(keys, i), PyList_GET_ITEM(values, i)) < 0)
+            Py_CLEAR(dict);
+    return dict;
+}
+
+/* Every input has had its say. */
+static int complete(CombinerObject *self) {
+    module_state *state = PROMISE_LOOP(self->result)->state;
+    PyObject *value;
+    if (self->mode == RACE)
+        return 0;
+    if (self->mode == ANY)
+        value = PyObject_CallOneArg(state->aggregate, self->values);
+    else
+        value = self->keys ? keyed(self->keys, self->values) : Py_NewRef(self->values);
+    if (!value)
+        return fail(self);
+    finish(self, self->mode == ANY, value);
+    return 0;
+}
+
+static int one_less(CombinerObject *self) {
+    return --self->remaining == 0 && self->result ? complete(self) : 0;
+}
+
+static PyObject *settlement(module_state *state, bool rejected, PyObject *value) {
+    PyObject *dict = PyDict_New();
+    PyObject *status = state->str_states[rejected ? CP_REJECTED : CP_FULFILLED];
+    if (dict && PyDict_SetItem(dict, state->str_status, status) == 0 &&
+        PyDict_SetItem(dict, rejected ? state->str_reason : state->str_value, value) == 0)
+        return dict;
+    Py_XDECREF(dict);
+    return NULL;
+}
+
+/* Steals value. */
+static int note(CombinerObject *self, uint32_t index, bool rejected, PyObject *value) {
+    if (self->mode == ALL_SETTLED)
+        Py_SETREF(value, settlement(PROMISE_LOOP(self->result)->state, rejected, value));
+    if (!value || PyList_SetItem(self->values, index, value) < 0)
+        return fail(self);
+    return one_less(self);
+}
+
+static int take_inputs(CombinerObject *self, LoopObject *loop);
+
+/* Steals value. */
+static int input_settled(CombinerObject *self, LoopObject *loop, uint32_t index, bool rejected,
+                         PyObject *value) {
+    int err = 0;
+    self->running--;
+    if (!self->result)
+        Py_DECREF(value);
+    else if (self->mode == RACE || (self->mode == ALL && rejected) ||
+             (self->mode == ANY && !rejected))
+        finish(self, rejected, value);
+    else if ((err = note(self, index, rejected, value)) == 0 && self->iterator)
+        err = take_inputs(self, loop);
     return err;
 }
 
-static int add_inputs(CombinerObject *self, LoopObject *loop, PyObject *iterable) {
-    PyObject *iterator = PyObject_GetIter(iterable), *input;
-    int err = iterator ? 0 : -1;
-    for (uint32_t index = 0; !err && (input = PyIter_Next(iterator)); index++) {
-        err = add_input(self, loop, input, index);
-        Py_DECREF(input);
-    }
-    Py_XDECREF(iterator);
-    return PyErr_Occurred() ? -1 : err;
+int run_element(PromiseObject *p) {
+    CombinerObject *self;
+    PyObject *combiner, *value;
+    const uint32_t index = p->core.self.job.word;
+    int err;
+    promise_take_job(p, &combiner, &value);
+    self = (CombinerObject *)combiner;
+    self->elements[index] = NULL;
+    err = input_settled(self, PROMISE_LOOP(p), index, p->core.self.job.flags & CP_ARG_REJECTED,
+                        value);
+    Py_DECREF(combiner);
+    Py_DECREF(p);
+    return err;
 }
 
-/* An iterable that fails rejects the result, as in ECMAScript: the caller gets a promise in every
- * case. */
+void combiner_forget(PromiseObject *element) {
+    CombinerObject *self = element->core.self.ok;
+    self->elements[element->core.self.job.word] = NULL;
+}
+
+/* ---- Inputs
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int make_room(CombinerObject *self, Py_ssize_t index) {
+    Py_ssize_t room = self->room ? 2 * self->room : 8;
+    PromiseObject **elements;
+    if (index < self->room)
+        return 0;
+    if (!(elements = PyMem_Resize(self->elements, PromiseObject *, (size_t)room))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->elements = elements;
+    self->room = room;
+    return 0;
+}
+
+/* source.then(fn), in the context of the call of map(). Steals source. */
+static PromiseObject *mapped(CombinerObject *self, PromiseObject *source) {
+    PromiseObject *child = source ? promise_new(PROMISE_LOOP(source)) : NULL;
+    if (child) {
+        child->core.self.job.kind = KIND_THEN;
+        child->core.self.ok = Py_NewRef(self->fn);
+        child->context = Py_NewRef(self->context);
+        promise_subscribe(source, child);
+    }
+    Py_XDECREF(source);
+    return child;
+}
+
+static int add_input(CombinerObject *self, LoopObject *loop, PyObject *input) {
+    const Py_ssize_t index = PyList_GET_SIZE(self->values);
+    PromiseObject *source = promise_from(loop, input), *element;
+    if (source && self->fn)
+        source = mapped(self, source);
+    element = source ? promise_new(loop) : NULL;
+    if (!element || make_room(self, index) < 0 || PyList_Append(self->values, Py_None) < 0) {
+        Py_XDECREF(source);
+        Py_XDECREF(element);
+        return -1;
+    }
+    element->core.self.job.kind = KIND_ELEMENT;
+    element->core.self.job.word = (uint32_t)index;
+    element->core.self.ok = Py_NewRef(self);
+    self->elements[index] = element;
+    self->remaining++;
+    self->running++;
+    promise_subscribe(source, element);
+    Py_DECREF(element);
+    Py_DECREF(source);
+    return 0;
+}
+
+enum { BREATH = 1024 }; /* inputs between two looks for signals: an iterator may have no end */
+
+/* Takes inputs while there is room for them. An iterator that fails rejects the result, as in
+ * ECMAScript. */
+static int take_inputs(CombinerObject *self, LoopObject *loop) {
+    PyObject *iterator = Py_NewRef(self->iterator), *input = NULL;
+    int err = 0;
+    while (!err && self->running < self->concurrency && (input = PyIter_Next(iterator))) {
+        err = add_input(self, loop, input);
+        Py_DECREF(input);
+        if (!err && PyList_GET_SIZE(self->values) % BREATH == 0)
+            err = PyErr_CheckSignals();
+    }
+    Py_DECREF(iterator);
+    if (PyErr_Occurred())
+        return fail(self);
+    if (!input && self->iterator) {
+        Py_CLEAR(self->iterator);
+        return one_less(self);
+    }
+    return 0;
+}
+
+/* ---- Making one
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Steals iterator, which is NULL with an exception set when there is none: then the result rejects.
+ * Steals self. The result, or NULL when an exception must leave at once. */
+static PyObject *begin(CombinerObject *self, LoopObject *loop, PyObject *iterator) {
+    PyObject *result = Py_NewRef(self->result);
+    int err;
+    self->iterator = iterator;
+    err = iterator ? take_inputs(self, loop) : fail(self);
+    Py_DECREF(self);
+    if (err < 0)
+        Py_CLEAR(result);
+    return result;
+}
+
 static PyObject *combine(PyTypeObject *defining, PyObject *const *args, Py_ssize_t nargs,
-                         const char *name, bool collect) {
+                         const char *name, enum mode mode) {
     LoopObject *loop;
     CombinerObject *self;
     PyObject *result = NULL;
     if (!check_nargs(name, nargs, 1, 1) || !(loop = loop_current(state_of_type(defining))))
         return NULL;
-    if ((self = combiner_new(loop, collect))) {
-        result = Py_NewRef(self->result);
-        if (add_inputs(self, loop, args[0]) == 0)
-            one_value_less(self);
-        else if (promise_reject_raised(self->result) < 0)
-            Py_CLEAR(result);
-        Py_DECREF(self);
-    }
+    if ((self = combiner_new(loop, mode)))
+        result = begin(self, loop, PyObject_GetIter(args[0]));
     Py_DECREF(loop);
     return result;
 }
@@ -119,17 +276,188 @@ static PyObject *combine(PyTypeObject *defining, PyObject *const *args, Py_ssize
 const char promise_all_doc[] =
     "all(iterable, /) -> Promise\n--\n\n"
     "The list of all values, in the order of the inputs; rejects with the first reason.";
-PyObject *promise_all(PyObject *Py_UNUSED(cls), PyTypeObject *defining, PyObject *const *args,
-                      Py_ssize_t nargs, PyObject *Py_UNUSED(kwnames)) {
-    return combine(defining, args, nargs, "all", true);
+PyObject *promise_all(STATIC_PARAMETERS) {
+    (void)kwnames;
+    return combine(defining, args, nargs, "all", ALL);
+}
+
+const char promise_all_settled_doc[] =
+    "all_settled(iterable, /) -> Promise\n--\n\n"
+    "The list of all outcomes: {'status': 'fulfilled', 'value': v} or {'status': 'rejected',\n"
+    "'reason': r}.";
+PyObject *promise_all_settled(STATIC_PARAMETERS) {
+    (void)kwnames;
+    return combine(defining, args, nargs, "all_settled", ALL_SETTLED);
+}
+
+const char promise_any_doc[] =
+    "any(iterable, /) -> Promise\n--\n\n"
+    "The first value; rejects with AggregateError when every input was rejected.";
+PyObject *promise_any(STATIC_PARAMETERS) {
+    (void)kwnames;
+    return combine(defining, args, nargs, "any", ANY);
 }
 
 const char promise_race_doc[] =
     "race(iterable, /) -> Promise\n--\n\n"
     "Settles as the first of the inputs does; stays pending when there are none.";
-PyObject *promise_race(PyObject *Py_UNUSED(cls), PyTypeObject *defining, PyObject *const *args,
-                       Py_ssize_t nargs, PyObject *Py_UNUSED(kwnames)) {
-    return combine(defining, args, nargs, "race", false);
+PyObject *promise_race(STATIC_PARAMETERS) {
+    (void)kwnames;
+    return combine(defining, args, nargs, "race", RACE);
+}
+
+/* The keys go to self->keys. An iterator over the values, or NULL with an exception. */
+static PyObject *split(CombinerObject *self, PyObject *mapping) {
+    PyObject *keys = PyMapping_Check(mapping) && !PyList_Check(mapping) && !PyTuple_Check(mapping)
+                         ? PyMapping_Keys(mapping)
+                         : NULL;
+    PyObject *values = keys ? PyList_New(0) : NULL, *iterator, *value;
+    if (!keys && !PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "a mapping is needed, not %.200s", Py_TYPE(mapping)->tp_name);
+    for (Py_ssize_t i = 0; values && i < PyList_GET_SIZE(keys); i++) {
+        value = PyObject_GetItem(mapping, PyList_GET_ITEM(keys, i));
+        if (!value || PyList_Append(values, value) < 0)
+            Py_CLEAR(values);
+        Py_XDECREF(value);
+    }
+    self->keys = keys;
+    iterator = values ? PyObject_GetIter(values) : NULL;
+    Py_XDECREF(values);
+    return iterator;
+}
+
+static PyObject *combine_keyed(PyObject *module, PyObject *mapping, enum mode mode) {
+    LoopObject *loop = loop_current(state_of_module(module));
+    CombinerObject *self;
+    PyObject *result = NULL;
+    if (!loop)
+        return NULL;
+    if ((self = combiner_new(loop, mode)))
+        result = begin(self, loop, split(self, mapping));
+    Py_DECREF(loop);
+    return result;
+}
+
+const char cp_all_keyed_doc[] =
+    "all_keyed(mapping, /) -> Promise\n--\n\n"
+    "As Promise.all for the values of a mapping: a dict of the same keys, in their order.";
+PyObject *cp_all_keyed(PyObject *module, PyObject *mapping) {
+    return combine_keyed(module, mapping, ALL);
+}
+
+const char cp_all_settled_keyed_doc[] =
+    "all_settled_keyed(mapping, /) -> Promise\n--\n\n"
+    "As Promise.all_settled for the values of a mapping: a dict of the same keys, in their order.";
+PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping) {
+    return combine_keyed(module, mapping, ALL_SETTLED);
+}
+
+/* ---- map
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int parse_concurrency(PyObject *value, Py_ssize_t *concurrency) {
+    *concurrency = PY_SSIZE_T_MAX;
+    if (value == Py_None)
+        return 0;
+    *concurrency = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    if (*concurrency >= 1 || PyErr_Occurred())
+        return PyErr_Occurred() ? -1 : 0;
+    PyErr_Format(PyExc_ValueError, "map(iterable, fn, concurrency): at least 1 or None, not %zd",
+                 *concurrency);
+    return -1;
+}
+
+static PyObject *begin_map(LoopObject *loop, PyObject *iterable, PyObject *fn, Py_ssize_t most) {
+    CombinerObject *self = combiner_new(loop, ALL);
+    if (!self)
+        return NULL;
+    self->fn = Py_NewRef(fn);
+    self->concurrency = most;
+    if (!(self->context = context_capture(loop))) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return begin(self, loop, PyObject_GetIter(iterable));
+}
+
+const char cp_map_doc[] =
+    "map(iterable, fn, /, concurrency=None) -> Promise\n--\n\n"
+    "The list of fn(value) for each value, in the order of the inputs, which may be promises, as "
+    "may\n"
+    "what fn returns. At most `concurrency` of them are under way at a time, and the iterable is\n"
+    "asked for its next item only then. The first rejection is the result's, and ends the asking.";
+PyObject *cp_map(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"", "", "concurrency", NULL};
+    PyObject *iterable, *fn, *limit = Py_None, *result;
+    LoopObject *loop;
+    Py_ssize_t most;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:map", keywords, &iterable, &fn, &limit) ||
+        parse_concurrency(limit, &most) < 0)
+        return NULL;
+    if (!PyCallable_Check(fn))
+        return PyErr_Format(PyExc_TypeError, "map(iterable, fn): fn must be callable, not %.200s",
+                            Py_TYPE(fn)->tp_name);
+    if (!(loop = loop_current(state_of_module(module))))
+        return NULL;
+    result = begin_map(loop, iterable, fn, most);
+    Py_DECREF(loop);
+    return result;
+}
+
+/* ---- Cancelling, and the type
+ * ----------------------------------------------------------------------------------- */
+
+static void cancel_inputs(CombinerObject *self) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->values); i++)
+        if (self->elements[i])
+            promise_give_up(self->elements[i]);
+}
+
+void combiner_cancel(PyObject *combiner) {
+    CombinerObject *self = (CombinerObject *)Py_NewRef(combiner);
+    PromiseObject *result = part_with_result(self);
+    if (Py_EnterRecursiveCall(" in the cancellation of combined promises") == 0) {
+        cancel_inputs(self);
+        Py_LeaveRecursiveCall();
+    } else {
+        loop_report(PROMISE_LOOP(result), (PyObject *)result);
+    }
+    Py_XDECREF(result);
+    Py_DECREF(self);
+}
+
+static int combiner_traverse(CombinerObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->result);
+    Py_VISIT(self->values);
+    Py_VISIT(self->keys);
+    Py_VISIT(self->iterator);
+    Py_VISIT(self->fn);
+    Py_VISIT(self->context);
+    return 0;
+}
+
+/* A result that nothing can settle any more is one for the loop to reject when it closes. */
+static int combiner_clear(CombinerObject *self) {
+    PromiseObject *result = part_with_result(self);
+    if (result && cp_promise_state(&result->core) == CP_PENDING)
+        promise_make_root(result);
+    Py_XDECREF(result);
+    Py_CLEAR(self->values);
+    Py_CLEAR(self->keys);
+    Py_CLEAR(self->fn);
+    Py_CLEAR(self->context);
+    return 0;
+}
+
+static void combiner_dealloc(CombinerObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    combiner_clear(self);
+    PyMem_Free(self->elements);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
 }
 
 static PyType_Slot combiner_slots[] = {

@@ -85,9 +85,15 @@ LoopObject *loop_current(module_state *state) {
     return loop;
 }
 
+LoopObject *loop_current_or_null(module_state *state) {
+    LoopObject *loop = look_up(state);
+    return loop && usable(loop) ? (LoopObject *)Py_NewRef(loop) : NULL;
+}
+
 LoopObject *loop_running_or_null(module_state *state) {
     LoopObject *loop = look_up(state);
-    return loop && usable(loop) && loop->running ? (LoopObject *)Py_NewRef(loop) : NULL;
+    return loop && usable(loop) && (loop->running || loop->guest_of) ? (LoopObject *)Py_NewRef(loop)
+                                                                     : NULL;
 }
 
 int current_swap(LoopObject *loop, LoopObject **outer) {

@@ -1,117 +1,6 @@
-/* py_handlers.c - what happens when the turn of a reaction comes, and the small callables that
- * stand between a promise and the code that settles it. Every run_* function steals the reference
- * that the queue held to its promise. */
+/* py_handlers.c - what happens when the turn of a reaction comes. Every run_* function steals the
+ * reference that the queue held to its promise. */
 #include "binding.h"
-
-/* ---- Settlers
- * ----------------------------------------------------------------------------------------------------
- */
-
-typedef struct {
-    PyObject_HEAD
-    vectorcallfunc call;
-    PromiseObject *promise;
-    uint32_t epoch;
-    bool reject;
-} SettlerObject;
-
-/* The first call of a pair wins; this is that call's claim. */
-static bool claim(SettlerObject *self) {
-    uint32_t *epoch = &self->promise->core.self.job.word;
-    if (*epoch != self->epoch)
-        return false;
-    ++*epoch;
-    return true;
-}
-
-static int settle_here(SettlerObject *self, PyObject *value) {
-    if (!self->reject)
-        return promise_resolve(self->promise, Py_NewRef(value));
-    promise_reject(self->promise, Py_NewRef(value));
-    return 0;
-}
-
-static PyObject *post_settlement(SettlerObject *self, PyObject *value) {
-    PyObject *claimed = settler_new(self->promise, self->reject);
-    int err = claimed ? loop_post_call(PROMISE_LOOP(self->promise), claimed, value) : -1;
-    Py_XDECREF(claimed);
-    return err < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-/* From a foreign thread the settlement goes through the loop's inbox: a settler that holds the
- * claim is posted with the value, and does the rest when it is called again on the loop's thread.
- */
-static PyObject *settler_call(PyObject *callable, PyObject *const *args, size_t nargsf,
-                              PyObject *kwnames) {
-    SettlerObject *self = (SettlerObject *)callable;
-    LoopObject *loop = PROMISE_LOOP(self->promise);
-    PyObject *value = PyVectorcall_NARGS(nargsf) ? args[0] : Py_None;
-    if (PyVectorcall_NARGS(nargsf) > 1 || (kwnames && PyTuple_GET_SIZE(kwnames)))
-        return PyErr_Format(PyExc_TypeError, "%s() takes one optional positional argument",
-                            self->reject ? "reject" : "resolve");
-    if (!claim(self))
-        Py_RETURN_NONE;
-    if (loop->thread != PyThread_get_thread_ident())
-        return post_settlement(self, value);
-    return settle_here(self, value) < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-PyObject *settler_new(PromiseObject *p, bool reject) {
-    SettlerObject *self = PyObject_GC_New(SettlerObject, PROMISE_LOOP(p)->state->Settler);
-    if (!self)
-        return NULL;
-    self->call = settler_call;
-    self->promise = (PromiseObject *)Py_NewRef(p);
-    self->epoch = p->core.self.job.word;
-    self->reject = reject;
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
-}
-
-int settler_reject_raised(PyObject *settler) {
-    SettlerObject *self = (SettlerObject *)settler;
-    if (claim(self))
-        return promise_reject_raised(self->promise);
-    if (!PyErr_ExceptionMatches(PyExc_Exception))
-        return -1;
-    PyErr_Clear(); /* ECMAScript: what is thrown after the settlement is nobody's */
-    return 0;
-}
-
-static int settler_traverse(SettlerObject *self, visitproc visit, void *arg) {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->promise);
-    return 0;
-}
-
-static void settler_dealloc(SettlerObject *self) {
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    Py_DECREF(self->promise); /* never cleared before: the promise breaks the cycles */
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
-}
-
-static PyMemberDef settler_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(SettlerObject, call), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot settler_slots[] = {
-    {Py_tp_dealloc, settler_dealloc},
-    {Py_tp_traverse, settler_traverse},
-    {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_members, settler_members},
-    {0, NULL},
-};
-
-PyType_Spec settler_spec = {
-    .name = "cpromise.Settler",
-    .basicsize = sizeof(SettlerObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-             Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = settler_slots,
-};
 
 /* ---- Typed catch
  * -------------------------------------------------------------------------------------------------
@@ -184,10 +73,8 @@ PyType_Spec typed_catch_spec = {
  * ----------------------------------------------------------------------------------------------------
  */
 
-static PyObject *take_slot(void **slot) {
-    PyObject *object = *slot;
-    *slot = NULL;
-    return object;
+static bool came_rejected(const PromiseObject *p) {
+    return p->core.self.job.flags & CP_ARG_REJECTED;
 }
 
 static void settle_as(PromiseObject *p, bool rejected, PyObject *value) {
@@ -204,29 +91,51 @@ static int finish_call(PromiseObject *p, PyObject *result) {
     return promise_resolve(p, result);
 }
 
-static int call_handler(PromiseObject *p, PyObject *handler, PyObject *value) {
-    if (Py_IS_TYPE(handler, PROMISE_LOOP(p)->state->TypedCatch)) {
+/* Makes p's context current; p lets go of it. */
+static int use_context(PromiseObject *p) {
+    PyObject *context = p->context;
+    int err;
+    p->context = NULL;
+    err = context_use(PROMISE_LOOP(p), context);
+    Py_DECREF(context);
+    return err;
+}
+
+int run_pass(PromiseObject *p) {
+    PyObject *unused, *value;
+    promise_take_job(p, &unused, &value);
+    settle_as(p, came_rejected(p), value);
+    Py_DECREF(p);
+    return 0;
+}
+
+/* Which function p's handler calls for its outcome; borrowed, NULL: none, it passes through. */
+static PyObject *fitting(PromiseObject *p, PyObject *handler, PyObject *value) {
+    bool rejected = came_rejected(p);
+    if (p->core.self.job.kind == KIND_BOTH)
+        return PyTuple_GET_ITEM(handler, rejected);
+    if (rejected != (p->core.self.job.kind == KIND_CATCH))
+        return NULL;
+    if (rejected && Py_IS_TYPE(handler, PROMISE_LOOP(p)->state->TypedCatch)) {
         TypedCatchObject *typed = (TypedCatchObject *)handler;
-        if (!PyErr_GivenExceptionMatches(value, typed->types)) {
-            promise_reject(p, Py_NewRef(value));
-            return 0;
-        }
-        handler = typed->handler;
+        return PyErr_GivenExceptionMatches(value, typed->types) ? typed->handler : NULL;
     }
-    return finish_call(p, PyObject_CallOneArg(handler, value));
+    return handler;
 }
 
 int run_then(PromiseObject *p) {
-    bool rejected = p->core.self.job.flags & CP_ARG_REJECTED;
-    PyObject *handler = take_slot(&p->core.self.ok), *value = take_slot(&p->core.self.arg);
+    PyObject *handler, *value, *fn;
     int err = 0;
-    if (handler) {
-        err = call_handler(p, handler, value);
-        Py_DECREF(handler);
-        Py_DECREF(value);
+    promise_take_job(p, &handler, &value);
+    if (!(fn = fitting(p, handler, value))) {
+        settle_as(p, came_rejected(p), Py_NewRef(value));
+        Py_CLEAR(p->context);
     } else {
-        settle_as(p, rejected, value);
+        err = use_context(p);
+        err = finish_call(p, err < 0 ? NULL : PyObject_CallOneArg(fn, value));
     }
+    Py_DECREF(handler);
+    Py_DECREF(value);
     Py_DECREF(p);
     return err;
 }
@@ -235,10 +144,9 @@ int run_then(PromiseObject *p) {
  * that inner promise. */
 static int wait_and_keep(PromiseObject *p, PyObject *result, bool rejected, PyObject *outcome) {
     PromiseObject *waited = promise_from(PROMISE_LOOP(p), result),
-                  *keep = promise_new(PROMISE_LOOP(p));
-    if (!waited || !keep) {
+                  *keep = waited ? promise_new(PROMISE_LOOP(p)) : NULL;
+    if (!keep) {
         Py_XDECREF(waited);
-        Py_XDECREF(keep);
         return promise_reject_raised(p);
     }
     keep->core.self.job.kind = KIND_KEEP;
@@ -249,12 +157,29 @@ static int wait_and_keep(PromiseObject *p, PyObject *result, bool rejected, PyOb
     return promise_resolve(p, (PyObject *)keep);
 }
 
+static int call_and_keep(PromiseObject *p, PyObject *fn, PyObject *outcome) {
+    bool tap = p->core.self.job.kind == KIND_TAP, rejected = came_rejected(p);
+    PyObject *result;
+    int err;
+    if (tap && rejected) {
+        Py_CLEAR(p->context);
+        promise_reject(p, Py_NewRef(outcome));
+        return 0;
+    }
+    err = use_context(p);
+    result = err < 0 ? NULL : PyObject_Vectorcall(fn, &outcome, tap ? 1 : 0, NULL);
+    if (!result)
+        return promise_reject_raised(p);
+    err = wait_and_keep(p, result, rejected, outcome);
+    Py_DECREF(result);
+    return err;
+}
+
 int run_finally(PromiseObject *p) {
-    bool rejected = p->core.self.job.flags & CP_ARG_REJECTED;
-    PyObject *fn = take_slot(&p->core.self.ok), *outcome = take_slot(&p->core.self.arg);
-    PyObject *result = PyObject_CallNoArgs(fn);
-    int err = result ? wait_and_keep(p, result, rejected, outcome) : promise_reject_raised(p);
-    Py_XDECREF(result);
+    PyObject *fn, *outcome;
+    int err;
+    promise_take_job(p, &fn, &outcome);
+    err = call_and_keep(p, fn, outcome);
     Py_DECREF(fn);
     Py_DECREF(outcome);
     Py_DECREF(p);
@@ -262,8 +187,9 @@ int run_finally(PromiseObject *p) {
 }
 
 int run_keep(PromiseObject *p) {
-    PyObject *outcome = take_slot(&p->core.self.ok), *value = take_slot(&p->core.self.arg);
-    if (p->core.self.job.flags & CP_ARG_REJECTED) {
+    PyObject *outcome, *value;
+    promise_take_job(p, &outcome, &value);
+    if (came_rejected(p)) {
         promise_reject(p, value);
         Py_DECREF(outcome);
     } else {
@@ -274,22 +200,28 @@ int run_keep(PromiseObject *p) {
     return 0;
 }
 
-/* The promise is already claimed by the resolution that found the thenable; a new epoch makes the
- * thenable's own pair. */
-int run_thenable(PromiseObject *p) {
-    PyObject *then = take_slot(&p->core.self.ok), *args[2], *result = NULL;
-    int err = -1;
-    p->core.self.job.word++;
-    args[0] = settler_new(p, false);
-    args[1] = settler_new(p, true);
-    if (args[0] && args[1]) {
-        result = PyObject_Vectorcall(then, args, 2, NULL);
-        err = result ? 0 : settler_reject_raised(args[1]);
-    }
-    Py_XDECREF(result);
-    Py_XDECREF(args[0]);
-    Py_XDECREF(args[1]);
-    Py_DECREF(then);
+int run_delay(PromiseObject *p) {
+    PyObject *seconds, *value;
+    cp_ns when;
+    int err = 0;
+    promise_take_job(p, &seconds, &value);
+    Py_CLEAR(p->context);
+    if (came_rejected(p))
+        promise_reject(p, Py_NewRef(value));
+    else if (deadline_after(seconds, &when) < 0 || timer_for_promise(p, when, value) < 0)
+        err = promise_reject_raised(p);
+    Py_DECREF(seconds);
+    Py_DECREF(value);
     Py_DECREF(p);
     return err;
+}
+
+/* timeout(): what it waited for was in time. */
+int run_timed(PromiseObject *p) {
+    PyObject *timer, *value;
+    promise_take_job(p, &timer, &value);
+    timer_forget(timer);
+    settle_as(p, came_rejected(p), value);
+    Py_DECREF(p);
+    return 0;
 }

@@ -9,6 +9,7 @@ static int run_adopt(PromiseObject *p) {
     PromiseObject *q = PROMISE_OF((struct cp_promise *)p->core.self.arg);
     p->core.self.arg = NULL;
     p->core.self.job.kind = CP_PASS;
+    p->core.self.job.phase = CP_IDLE;
     promise_subscribe(q, p);
     Py_DECREF(q);
     Py_DECREF(p);
@@ -17,29 +18,41 @@ static int run_adopt(PromiseObject *p) {
 
 static int run_job(struct cp_loop *core, struct cp_job *job) {
     PromiseObject *p =
-        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds but the last two */
+        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds but the last four */
     switch (job->kind) {
-    case CP_THEN:
-    case CP_PASS:
+    case KIND_THEN:
+    case KIND_CATCH:
+    case KIND_BOTH:
         return run_then(p);
-    case CP_ADOPT:
-        return run_adopt(p);
     case KIND_TASK:
         return run_task(p);
+    case CP_PASS:
+        return run_pass(p);
+    case CP_ADOPT:
+        return run_adopt(p);
     case KIND_FINALLY:
+    case KIND_TAP:
         return run_finally(p);
     case KIND_KEEP:
         return run_keep(p);
+    case KIND_DELAY:
+        return run_delay(p);
+    case KIND_TIMED:
+        return run_timed(p);
     case KIND_ELEMENT:
         return run_element(p);
     case KIND_THENABLE:
         return run_thenable(p);
+    case KIND_DONE:
+        return run_done(p);
     case KIND_SERVED:
         return run_served(p);
     case KIND_RESOLVE:
         return run_resolved(job);
     case KIND_WORK:
         return run_work(job);
+    case KIND_SETTLER:
+        return run_settler(job);
     default:
         return run_callback(LOOP_OF(core), job);
     }
@@ -56,6 +69,9 @@ void loop_drop_job(struct cp_job *job) {
     case KIND_RESOLVE:
         resolve_drop(cp_container_of(job, struct cp_work, job));
         break;
+    case KIND_SETTLER:
+        settler_drop(job);
+        break;
     default:
         Py_DECREF(PROMISE_OF(cp_promise_of(job)));
     }
@@ -65,8 +81,8 @@ void loop_drop_work(struct cp_work *work) {
     loop_drop_job(&work->job);
 }
 
-static void release(void *handler) {
-    Py_DECREF((PyObject *)handler);
+static int breathe(struct cp_loop *core) {
+    return LOOP_OF(core)->signals ? PyErr_CheckSignals() : 0;
 }
 
 static void before_wait(struct cp_loop *core) {
@@ -81,29 +97,13 @@ static void drop_handled(struct cp_promise *p) {
     Py_DECREF(PROMISE_OF(p));
 }
 
-static int report_unhandled(struct cp_loop *core) {
-    struct cp_promise *p;
-    int err = 0;
-    while (!err && (p = cp_unhandled_next(core, drop_handled))) {
-        err = loop_unhandled(LOOP_OF(core), PROMISE_OF(p), Py_NewRef((PyObject *)p->value));
-        Py_DECREF(PROMISE_OF(p));
-    }
-    return err;
-}
-
-const struct cp_host loop_host = {
-    .run = run_job,
-    .fire = timer_fire,
-    .unhandled = report_unhandled,
-    .release = release,
-    .before_wait = before_wait,
-    .after_wait = after_wait,
-    .worker_start = worker_start,
-    .worker_end = worker_end,
-};
-
 /* ---- Errors that nobody handles
  * ------------------------------------------------------------------------------------ */
+
+/* A cancelled promise is not news: whoever cancelled it knows. */
+static bool is_news(LoopObject *loop, PyObject *reason) {
+    return !loop->closing && !is_cancelled_error(loop->state, reason);
+}
 
 static PyObject *as_exception(module_state *state, PyObject *reason) {
     if (PyObject_TypeCheck(reason, (PyTypeObject *)PyExc_Exception))
@@ -111,12 +111,10 @@ static PyObject *as_exception(module_state *state, PyObject *reason) {
     return PyObject_CallOneArg(state->RejectionError, reason);
 }
 
-static int raise_unhandled(module_state *state, PyObject *reason) {
-    PyObject *error = as_exception(state, reason), *group = NULL;
-    if (error)
-        group = PyObject_CallFunction(
-            state->UnhandledRejections, "s[N]",
-            "a promise was rejected and nobody handled it; add catch() or await it", error);
+static int raise_group(module_state *state, PyObject *errors) {
+    PyObject *group = PyObject_CallFunction(
+        state->UnhandledRejections, "sO",
+        "promises were rejected and nobody handled it; add catch() or await them", errors);
     if (group) {
         PyErr_SetObject(state->UnhandledRejections, group);
         Py_DECREF(group);
@@ -124,20 +122,81 @@ static int raise_unhandled(module_state *state, PyObject *reason) {
     return -1;
 }
 
-int loop_unhandled(LoopObject *loop, PromiseObject *p, PyObject *reason) {
-    PyObject *hook = loop->on_unhandled_rejection, *result;
-    int err = 0;
-    if (loop->closing) {
-        /* what still waits is being rejected with LoopClosedError: that is not news */
-    } else if (hook && hook != Py_None) {
-        result = PyObject_CallFunctionObjArgs(hook, p ? (PyObject *)p : Py_None, reason, NULL);
-        err = result ? 0 : -1;
-        Py_XDECREF(result);
-    } else {
-        err = raise_unhandled(loop->state, reason);
-    }
-    Py_DECREF(reason);
+static int warn(LoopObject *loop, PromiseObject *p, PyObject *reason) {
+    PyObject *origin = p ? origin_of(p) : NULL;
+    (void)loop;
+    return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                            "a promise%s%V was rejected and nobody handled it: %R",
+                            origin ? " made at " : "", origin, "", reason);
+}
+
+static int call_hook(PyObject *hook, PromiseObject *p, PyObject *reason) {
+    PyObject *result =
+        PyObject_CallFunctionObjArgs(hook, p ? (PyObject *)p : Py_None, reason, NULL);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* What nobody handled, as the hook or the mode says; errors that run() is to raise are collected in
+ * `errors`, a list. 0 or -1. */
+static int report(LoopObject *loop, PromiseObject *p, PyObject *reason, PyObject *errors) {
+    PyObject *hook = loop->on_unhandled_rejection, *error;
+    int err;
+    if (!is_news(loop, reason))
+        return 0;
+    if (hook && hook != Py_None)
+        return call_hook(hook, p, reason);
+    if (loop->unhandled != UNHANDLED_RAISE)
+        return loop->unhandled == UNHANDLED_WARN ? warn(loop, p, reason) : 0;
+    if (!(error = as_exception(loop->state, reason)))
+        return -1;
+    err = PyList_Append(errors, error);
+    Py_DECREF(error);
     return err;
+}
+
+static int finish_report(LoopObject *loop, PyObject *errors, int err) {
+    if (err == 0 && PyList_GET_SIZE(errors))
+        err = raise_group(loop->state, errors);
+    Py_DECREF(errors);
+    return err;
+}
+
+static int report_unhandled(struct cp_loop *core) {
+    LoopObject *loop = LOOP_OF(core);
+    PyObject *errors = PyList_New(0), *reason;
+    struct cp_promise *p;
+    int err = errors ? 0 : -1;
+    while (!err && (p = cp_unhandled_next(core, drop_handled))) {
+        reason = Py_NewRef((PyObject *)p->value);
+        err = report(loop, PROMISE_OF(p), reason, errors);
+        Py_DECREF(reason);
+        Py_DECREF(PROMISE_OF(p));
+    }
+    return errors ? finish_report(loop, errors, err) : -1;
+}
+
+int loop_unhandled(LoopObject *loop, PromiseObject *p, PyObject *reason) {
+    PyObject *errors = PyList_New(0);
+    int err = errors ? report(loop, p, reason, errors) : -1;
+    Py_DECREF(reason);
+    return errors ? finish_report(loop, errors, err) : -1;
+}
+
+int loop_set_unhandled(LoopObject *loop, PyObject *how) {
+    static const char *const modes[] = {"raise", "warn", "ignore"};
+    if (PyCallable_Check(how)) {
+        Py_XSETREF(loop->on_unhandled_rejection, Py_NewRef(how));
+        return 0;
+    }
+    for (uint8_t mode = 0; PyUnicode_Check(how) && mode < 3; mode++)
+        if (!PyUnicode_CompareWithASCIIString(how, modes[mode])) {
+            loop->unhandled = mode;
+            return 0;
+        }
+    PyErr_Format(PyExc_ValueError, "unhandled: 'raise', 'warn', 'ignore' or a callable, not %R",
+                 how);
+    return -1;
 }
 
 void loop_rejection_handled(LoopObject *loop, PromiseObject *p) {
@@ -153,3 +212,22 @@ void loop_rejection_handled(LoopObject *loop, PromiseObject *p) {
 void loop_report(LoopObject *Py_UNUSED(loop), PyObject *where) {
     PyErr_WriteUnraisable(where);
 }
+
+/* ---- The hosts: the second one measures each job, so that the first one need not ask
+ * ------------------------------------- */
+
+static int run_timed_job(struct cp_loop *core, struct cp_job *job) {
+    struct slow_watch watch;
+    slow_begin(&watch, LOOP_OF(core), job);
+    return slow_end(&watch, run_job(core, job));
+}
+
+#define HOST(run_function)                                                                         \
+    {                                                                                              \
+        .run = run_function, .fire = timer_fire, .unhandled = report_unhandled,                    \
+        .breathe = breathe, .ready = guest_ready, .before_wait = before_wait,                      \
+        .after_wait = after_wait, .worker_start = worker_start, .worker_end = worker_end,          \
+    }
+
+const struct cp_host loop_host = HOST(run_job);
+const struct cp_host debug_host = HOST(run_timed_job);

@@ -37,9 +37,12 @@ static void unwatch_signals(LoopObject *loop, int old_fd) {
 static int begin_run(LoopObject *loop, LoopObject **outer, int *old_fd) {
     if (loop_check(loop, "run") < 0)
         return -1;
-    if (loop->running) {
+    if (loop->running || loop->guest_of) {
         PyErr_SetString(PyExc_RuntimeError,
-                        "this loop is running already; await the promise instead of calling run()");
+                        loop->running ? "this loop is running already; await the promise instead "
+                                        "of calling run()"
+                                      : "this loop is attached to an asyncio loop, which runs it; "
+                                        "await the promise there instead of calling run()");
         return -1;
     }
     if (current_swap(loop, outer) < 0)
@@ -69,12 +72,14 @@ static int turn(LoopObject *loop) {
 
 /* Turns until `main` has settled (NULL: until stop() is called). */
 static int run_until(LoopObject *loop, PromiseObject *main) {
-    if (cp_drain(&loop->core) < 0)
-        return -1;
-    while (main ? cp_promise_state(&main->core) == CP_PENDING : !loop->core.stopped)
-        if (turn(loop) < 0)
-            return -1;
-    return 0;
+    struct contexts saved;
+    int err;
+    loop_begin_jobs(loop, &saved);
+    err = cp_drain(&loop->core);
+    while (err >= 0 && (main ? cp_promise_state(&main->core) == CP_PENDING : !loop->core.stopped))
+        err = turn(loop);
+    loop_end_jobs(loop, &saved);
+    return err < 0 ? -1 : 0;
 }
 
 static PyObject *outcome(LoopObject *loop, PromiseObject *main) {
@@ -103,7 +108,7 @@ static PromiseObject *main_promise(LoopObject *loop, PyObject *main) {
         p = promise_from(loop, awaitable);
     Py_XDECREF(awaitable);
     if (p)
-        p->core.self.job.flags |= CP_HANDLED; /* by run() itself */
+        p->core.self.job.flags |= CP_HANDLED | FLAG_MAIN; /* by run() itself */
     return p;
 }
 
@@ -151,10 +156,14 @@ PyDoc_STRVAR(run_microtasks_doc,
              "run_microtasks($self, /) -> int\n--\n\n"
              "Drains the microtask queue once, without a turn of the loop; how many jobs ran.");
 static PyObject *loop_run_microtasks(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    struct contexts saved;
     int count;
-    if (loop_check(self, "drive") < 0 || (count = cp_drain(&self->core)) < 0)
+    if (loop_check(self, "drive") < 0)
         return NULL;
-    return PyLong_FromLong(count);
+    loop_begin_jobs(self, &saved);
+    count = cp_drain(&self->core);
+    loop_end_jobs(self, &saved);
+    return count < 0 ? NULL : PyLong_FromLong(count);
 }
 
 PyDoc_STRVAR(has_pending_doc,
@@ -168,25 +177,43 @@ static PyObject *loop_has_pending(LoopObject *self, PyObject *Py_UNUSED(args)) {
  * ------------------------------------------------------------------------------------------------------
  */
 
-typedef void (*enqueue_fn)(struct cp_loop *, struct cp_job *);
+#if PY_VERSION_HEX < 0x030d0000 /* one thread at a time is in here anyway */
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION()         }
+#endif
 
-static PyObject *enqueue_call(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
-                              const char *name, enqueue_fn enqueue) {
-    struct cp_job *job;
-    if (nargs < 1 || !PyCallable_Check(args[0]))
-        return PyErr_Format(PyExc_TypeError, "%s(fn, *args): fn must be callable", name);
-    if (!self->open)
-        return PyErr_Format(self->state->LoopClosedError, "%s() on a loop that is closed", name);
-    if (!(job = callback_new(self->state, args[0], args + 1, nargs - 1)))
-        return NULL;
-    enqueue(&self->core, job);
-    Py_RETURN_NONE;
+/* Not while another thread closes the loop. */
+bool loop_post(LoopObject *loop, struct cp_job *job) {
+    bool open;
+    Py_BEGIN_CRITICAL_SECTION(loop);
+    if ((open = loop->open))
+        cp_post(&loop->core, job);
+    Py_END_CRITICAL_SECTION();
+    return open;
+}
+
+static struct cp_job *make_call(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                const char *name) {
+    if (nargs >= 1 && PyCallable_Check(args[0]))
+        return callback_new(self, args[0], args + 1, nargs - 1);
+    PyErr_Format(PyExc_TypeError, "%s(fn, *args): fn must be callable", name);
+    return NULL;
+}
+
+static int post_call(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, const char *name) {
+    struct cp_job *job = make_call(self, args, nargs, name);
+    if (!job)
+        return -1;
+    if (loop_post(self, job))
+        return 0;
+    callback_drop(job);
+    PyErr_Format(self->state->LoopClosedError, "%s() on a loop that is closed", name);
+    return -1;
 }
 
 int loop_post_call(LoopObject *loop, PyObject *fn, PyObject *arg) {
-    PyObject *args[2] = {fn, arg}, *done = enqueue_call(loop, args, 2, "resolve", cp_post);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
+    PyObject *args[2] = {fn, arg};
+    return post_call(loop, args, 2, "resolve");
 }
 
 PyDoc_STRVAR(
@@ -195,25 +222,30 @@ PyDoc_STRVAR(
     "Calls fn(*args) as a job of the microtask queue, which is drained to empty after every\n"
     "timer, completion, message and call_soon callback.");
 static PyObject *loop_queue_microtask(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    if (loop_check(self, "queue a microtask on") < 0)
+    struct cp_job *job;
+    if (loop_check(self, "queue a microtask on") < 0 ||
+        !(job = make_call(self, args, nargs, "queue_microtask")))
         return NULL;
-    return enqueue_call(self, args, nargs, "queue_microtask", cp_enqueue);
+    cp_enqueue(&self->core, job);
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(
     call_soon_doc,
     "call_soon($self, fn, /, *args)\n--\n\nCalls fn(*args) in the next turn, as a macrotask.");
 static PyObject *loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    if (loop_check(self, "call soon on") < 0)
+    struct cp_job *job;
+    if (loop_check(self, "call soon on") < 0 || !(job = make_call(self, args, nargs, "call_soon")))
         return NULL;
-    return enqueue_call(self, args, nargs, "call_soon", cp_enqueue_macro);
+    cp_enqueue_macro(&self->core, job);
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(threadsafe_doc, "call_soon_threadsafe($self, fn, /, *args)\n--\n\n"
                              "call_soon from any thread; wakes the loop if it waits.");
 static PyObject *loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args,
                                            Py_ssize_t nargs) {
-    return enqueue_call(self, args, nargs, "call_soon_threadsafe", cp_post);
+    return post_call(self, args, nargs, "call_soon_threadsafe") < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *start_timer(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
@@ -298,7 +330,12 @@ LoopObject *loop_new(module_state *state) {
     self->interp = PyInterpreterState_Get();
     self->thread = PyThread_get_thread_ident();
     self->forks = fork_count();
-    self->core.host = &loop_host;
+    self->contexts.comparable = contexts_comparable();
+    self->slow_callback_duration = 0.1;
+    if (loop_set_debug(self, Py_None) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
     self->core.poller = &cp_poller_epoll;
     self->core.max_workers = default_workers();
     if ((err = cp_loop_open(&self->core)) < 0) {
@@ -311,40 +348,91 @@ LoopObject *loop_new(module_state *state) {
     return self;
 }
 
-static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"backend", NULL};
-    const char *backend = "auto";
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$s:Loop", keywords, &backend))
-        return NULL;
-    if (strcmp(backend, "auto") && strcmp(backend, "epoll"))
-        return PyErr_Format(PyExc_ValueError, "Loop(backend=%s): this build has 'auto' and 'epoll'",
-                            backend);
-    return (PyObject *)loop_new(state_of_type(type));
+bool loop_has_backend(const char *name) {
+    if (!strcmp(name, "auto") || !strcmp(name, "epoll"))
+        return true;
+    PyErr_Format(PyExc_ValueError, "backend=%s: this build has 'auto' and 'epoll'", name);
+    return false;
 }
 
-/* Everything that waits for this loop gets its LoopClosedError or ConnectionError now, and may
- * react to it once. */
-static void end_waiting(LoopObject *self) {
+static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"backend", "debug", NULL};
+    const char *backend = "auto";
+    PyObject *debug = Py_None;
+    LoopObject *loop;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sO:Loop", keywords, &backend, &debug) ||
+        !loop_has_backend(backend) || !(loop = loop_new(state_of_type(type))))
+        return NULL;
+    if (loop_set_debug(loop, debug) < 0)
+        Py_CLEAR(loop);
+    return (PyObject *)loop;
+}
+
+/* One turn that does not wait, for what closing has set in motion. */
+static void last_turn(LoopObject *self) {
+    struct contexts saved;
+    loop_begin_jobs(self, &saved);
+    if (cp_loop_step(&self->core, 0) < 0)
+        loop_report(self, (PyObject *)self);
+    loop_end_jobs(self, &saved);
+}
+
+static void end_operations(LoopObject *self) {
     struct cp_timer *timer;
-    cp_work_stop(&self->core, loop_drop_work);
     while ((timer = cp_loop_take_timer(&self->core)))
         timer_drop(timer);
     while (self->core.open != &self->core.wake_io || self->core.wake_io.next_open) {
         struct cp_io *io = self->core.open;
         cp_io_close(&self->core, io == &self->core.wake_io ? io->next_open : io);
     }
-    if (cp_loop_step(&self->core, 0) < 0)
-        loop_report(self, (PyObject *)self);
+}
+
+static void reject_roots(LoopObject *self) {
+    PromiseObject *p;
+    while ((p = self->roots)) {
+        Py_INCREF(p);
+        PyErr_SetString(self->state->LoopClosedError,
+                        "the loop was closed while this promise was pending");
+        promise_reject(p, take_raised());
+        Py_DECREF(p);
+    }
+}
+
+enum { CLOSING_ROUNDS = 16 }; /* reactions to the closing may make new promises, but not for ever */
+
+/* Everything that waits for this loop gets its LoopClosedError or ConnectionError now, and may
+ * react to it. */
+static void end_waiting(LoopObject *self) {
+    cp_work_stop(&self->core, loop_drop_work);
+    for (int round = 0; round < CLOSING_ROUNDS; round++) {
+        end_operations(self);
+        reject_roots(self);
+        last_turn(self);
+        if (!self->roots && !cp_loop_pending(&self->core))
+            break;
+    }
+    cp_work_stop(&self->core, loop_drop_work);
+}
+
+static void mark_closed(LoopObject *self) {
+    Py_BEGIN_CRITICAL_SECTION(self);
+    self->open = false;
+    Py_END_CRITICAL_SECTION();
 }
 
 static void close_loop(LoopObject *self) {
     struct cp_job *job;
     self->closing = true;
+    self->core.notify = false;
     end_waiting(self);
-    self->open = false;
+    mark_closed(self);
+    reject_roots(self);
     while ((job = cp_loop_take_job(&self->core)))
         loop_drop_job(job);
     Py_CLEAR(self->settled_none);
+    Py_CLEAR(self->contexts.snapshot);
+    Py_CLEAR(self->guest_of);
+    Py_CLEAR(self->guest_turn);
     cp_loop_close(&self->core);
     current_forget(self);
 }
@@ -376,6 +464,10 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->settled_none);
     Py_VISIT(self->on_unhandled_rejection);
     Py_VISIT(self->on_rejection_handled);
+    Py_VISIT(self->on_slow_callback);
+    Py_VISIT(self->guest_of);
+    Py_VISIT(self->guest_turn);
+    Py_VISIT(self->contexts.snapshot);
     return 0;
 }
 
@@ -383,6 +475,10 @@ static int loop_clear(LoopObject *self) {
     Py_CLEAR(self->settled_none);
     Py_CLEAR(self->on_unhandled_rejection);
     Py_CLEAR(self->on_rejection_handled);
+    Py_CLEAR(self->on_slow_callback);
+    Py_CLEAR(self->guest_of);
+    Py_CLEAR(self->guest_turn);
+    Py_CLEAR(self->contexts.snapshot);
     return 0;
 }
 
@@ -401,6 +497,8 @@ static void loop_dealloc(LoopObject *self) {
         return;
     PyObject_GC_UnTrack(self);
     loop_clear(self);
+    Py_CLEAR(self->origins);
+    promise_drop_free(self);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -424,6 +522,8 @@ static PyMethodDef loop_methods[] = {
     {"run_microtasks", (PyCFunction)loop_run_microtasks, METH_NOARGS, run_microtasks_doc},
     {"has_pending", (PyCFunction)loop_has_pending, METH_NOARGS, has_pending_doc},
     {"stats", (PyCFunction)loop_stats, METH_NOARGS, stats_doc},
+    {"_guest_begin", (PyCFunction)loop_guest_begin, METH_VARARGS, loop_guest_begin_doc},
+    {"_guest_turn", (PyCFunction)loop_guest_turn, METH_NOARGS, loop_guest_turn_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -433,12 +533,22 @@ static PyMemberDef loop_members[] = {
      "failed callback"},
     {"on_rejection_handled", T_OBJECT, offsetof(LoopObject, on_rejection_handled), 0,
      "called as f(promise) when a rejection that was reported gets a handler after all"},
+    {"_guest_of", T_OBJECT, offsetof(LoopObject, guest_of), READONLY,
+     "the asyncio loop that runs this one, or None"},
+    {"on_slow_callback", T_OBJECT, offsetof(LoopObject, on_slow_callback), 0,
+     "called as f(function, seconds) in debug mode, instead of a warning"},
+    {"slow_callback_duration", T_DOUBLE, offsetof(LoopObject, slow_callback_duration), 0,
+     "seconds from which on a callback is slow, in debug mode; 0.1 unless set"},
+    {"debug", T_BOOL, offsetof(LoopObject, debug), READONLY, "whether debug mode is on"},
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(loop_doc,
-             "Loop(*, backend='auto')\n--\n\n"
-             "An event loop for the thread that makes it. Most programs need only run().");
+PyDoc_STRVAR(
+    loop_doc,
+    "Loop(*, backend='auto', debug=None)\n--\n\n"
+    "An event loop for the thread that makes it. Most programs need only run(). debug=True\n"
+    "notes where promises are made and warns of slow callbacks; None: as Python's\n"
+    "development mode, or CPROMISE_DEBUG=1 in the environment.");
 
 static PyType_Slot loop_slots[] = {
     {Py_tp_doc, (void *)loop_doc},   {Py_tp_new, loop_create},

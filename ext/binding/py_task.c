@@ -3,82 +3,169 @@
  * between a settled promise and the coroutine that continues.
  *
  * As an async function of ECMAScript, a coroutine runs up to its first await when the task is made.
- */
+ * Like an asyncio task it has a context (contextvars) of its own, a copy of its maker's. */
 #include "binding.h"
 
-/* Ends the step of a coroutine that awaited something this loop cannot wait for, by raising in it.
- */
-static PySendResult refuse(PyObject *coro, PyObject *awaited, PyObject **result) {
-    PyObject *error = PyObject_CallFunction(
-        PyExc_RuntimeError, "N",
-        PyUnicode_FromFormat(
-            "a coroutine on a cpromise loop awaited %R; it can await promises, coroutines and "
-            "what is made of them",
-            awaited));
-    Py_DECREF(awaited);
-    *result = error ? PyObject_CallMethod(coro, "throw", "O", error) : NULL;
-    Py_XDECREF(error);
-    return *result ? PYGEN_NEXT : PYGEN_ERROR;
-}
-
-/* Registers the task on what its coroutine yielded. Steals `awaited`. False: it cannot be awaited
- * here. */
-static bool wait_for(PromiseObject *task, PyObject *awaited) {
-    LoopObject *loop = PROMISE_LOOP(task);
-    if (awaited == Py_None) { /* a bare yield: go on in the next microtask */
-        Py_DECREF(awaited);
-        Py_INCREF(task);
-        cp_enqueue(&loop->core, &task->core.self.job);
-        return true;
-    }
-    if (!Py_IS_TYPE(awaited, loop->state->Promise) ||
-        PROMISE_LOOP((PromiseObject *)awaited) != loop)
-        return false;
-    promise_subscribe((PromiseObject *)awaited, task);
-    Py_DECREF(awaited);
-    return true;
+static struct cp_job *job_of(PromiseObject *task) {
+    return &task->core.self.job;
 }
 
 /* throw() reports a return as StopIteration; PyIter_Send does not. */
-static PySendResult unwrap_throw(PySendResult status, PyObject **result) {
-    PyObject *stop;
-    if (status != PYGEN_ERROR || !PyErr_ExceptionMatches(PyExc_StopIteration))
-        return status;
+static PySendResult throw_into(PromiseObject *task, PyObject *exception, PyObject **result) {
+    PyObject *throw = PROMISE_LOOP(task)->state->str_throw, *stop;
+    *result = PyObject_CallMethodOneArg(task->core.self.ok, throw, exception);
+    if (*result)
+        return PYGEN_NEXT;
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
+        return PYGEN_ERROR;
     stop = take_raised();
     *result = PyObject_GetAttrString(stop, "value");
     Py_DECREF(stop);
     return *result ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-/* Runs the coroutine to its next await. `value` (borrowed, or NULL at the start) is what it waits
- * to be resumed with. */
+static void raise_refusal(LoopObject *loop, PyObject *awaited) {
+    if (Py_IS_TYPE(awaited, loop->state->Promise))
+        PyErr_Format(loop->state->WrongLoopError,
+                     "a coroutine awaited %R, which belongs to another loop; settle a promise of "
+                     "this loop from there with resolve() or reject()",
+                     awaited);
+    else
+        PyErr_Format(PyExc_RuntimeError,
+                     "a coroutine on a cpromise loop awaited %R; it can await promises, "
+                     "coroutines, futures and what is made of them",
+                     awaited);
+}
+
+/* What the coroutine awaited is nothing that this loop can wait for (or the exception that says why
+ * is raised already): it is told so, by raising in it. Steals awaited. */
+static PySendResult refuse(PromiseObject *task, PyObject *awaited, PyObject **result) {
+    PyObject *error;
+    PySendResult status;
+    if (!PyErr_Occurred())
+        raise_refusal(PROMISE_LOOP(task), awaited);
+    Py_DECREF(awaited);
+    error = take_raised();
+    status = throw_into(task, error, result);
+    Py_DECREF(error);
+    return status;
+}
+
+/* A bare yield: go on in the next microtask. */
+static void go_on_soon(PromiseObject *task) {
+    task->core.self.arg = Py_NewRef(Py_None);
+    job_of(task)->phase = CP_QUEUED;
+    job_of(task)->flags &= (uint8_t)~CP_ARG_REJECTED;
+    Py_INCREF(task);
+    cp_enqueue(task->core.loop, job_of(task));
+}
+
+/* An asyncio future that is being awaited as asyncio's tasks do. */
+static bool wait_for_future(PromiseObject *task, PyObject *awaited) {
+    LoopObject *loop = PROMISE_LOOP(task);
+    PromiseObject *p;
+    if (!is_asyncio_future(loop->state, awaited) ||
+        PyObject_SetAttr(awaited, loop->state->str_blocking, Py_False) < 0 ||
+        !(p = promise_of_future(loop, awaited)))
+        return false;
+    job_of(task)->flags |= FLAG_FOREIGN;
+    promise_subscribe(p, task);
+    Py_DECREF(p);
+    return true;
+}
+
+/* Registers the task on what its coroutine yielded. False: it cannot be awaited here. */
+static bool wait_for(PromiseObject *task, PyObject *awaited) {
+    LoopObject *loop = PROMISE_LOOP(task);
+    if (awaited == Py_None)
+        go_on_soon(task);
+    else if (!Py_IS_TYPE(awaited, loop->state->Promise))
+        return wait_for_future(task, awaited);
+    else if (PROMISE_LOOP((PromiseObject *)awaited) == loop)
+        promise_subscribe((PromiseObject *)awaited, task);
+    else
+        return false;
+    return true;
+}
+
+/* Goes on with `value` (borrowed, NULL at the start), the outcome of what was awaited. A promise
+ * hands it over itself, see py_face.c; a future of asyncio does when it is asked. */
+static PySendResult go_on(PromiseObject *task, PyObject *value, PyObject **result) {
+    const uint8_t flags = job_of(task)->flags;
+    const bool foreign = flags & FLAG_FOREIGN;
+    job_of(task)->flags &= (uint8_t) ~(FLAG_THROW | FLAG_FOREIGN);
+    if (flags & FLAG_THROW || (foreign && flags & CP_ARG_REJECTED))
+        return throw_into(task, value, result);
+    PROMISE_LOOP(task)->resume = foreign ? NULL : value;
+    return PyIter_Send(task->core.self.ok, Py_None, result);
+}
+
+/* The coroutine ended: its context and itself go first. Steals result. */
+static int finish(PromiseObject *task, PySendResult status, PyObject *result) {
+    PyObject *coro = task->core.self.ok;
+    task->core.self.ok = NULL;
+    job_of(task)->kind = CP_PASS;
+    Py_CLEAR(task->context);
+    if (status == PYGEN_ERROR) {
+        result = take_raised();
+        Py_DECREF(coro);
+        restore_raised(result);
+        return promise_reject_raised(task);
+    }
+    Py_DECREF(coro);
+    return promise_resolve(task, result);
+}
+
+/* Runs the coroutine to its next await. */
 static int step(PromiseObject *task, PyObject *value) {
     LoopObject *loop = PROMISE_LOOP(task);
-    PyObject *coro = task->core.self.ok, *outer = loop->resume, *result;
+    PyObject *outer = loop->resume, *result;
+    bool driving = loop->driving;
     PySendResult status;
 
-    loop->resume = value;
-    status = PyIter_Send(coro, Py_None, &result);
+    loop->driving = true;
+    status = go_on(task, value, &result);
     loop->resume = NULL;
     while (status == PYGEN_NEXT && !wait_for(task, result))
-        status = unwrap_throw(refuse(coro, result, &result), &result);
+        status = refuse(task, result, &result);
+    loop->driving = driving;
     loop->resume = outer;
-    if (status == PYGEN_NEXT)
-        return 0;
-    task->core.self.ok = NULL;
-    Py_DECREF(coro);
-    if (status == PYGEN_ERROR)
-        return promise_reject_raised(task);
-    return promise_resolve(task, result);
+    if (status != PYGEN_NEXT)
+        return finish(task, status, result);
+    Py_DECREF(result);
+    if (job_of(task)->flags & FLAG_CANCEL) {
+        job_of(task)->flags &= (uint8_t)~FLAG_CANCEL;
+        return promise_cancel(task, NULL) < 0 ? -1 : 0;
+    }
+    return 0;
 }
 
 int run_task(PromiseObject *task) {
     PyObject *value = task->core.self.arg;
     int err;
     task->core.self.arg = NULL;
-    err = step(task, value);
+    job_of(task)->phase = CP_IDLE;
+    err = context_use_own(PROMISE_LOOP(task), task->context);
+    if (err == 0)
+        err = step(task, value);
     Py_XDECREF(value);
     Py_DECREF(task);
+    return err;
+}
+
+/* The first step runs inside the maker's job, if there is one. */
+static int first_step(PromiseObject *task) {
+    PyObject *context = PyContext_CopyCurrent();
+    int err;
+    if (!context || PyContext_Enter(context) < 0) {
+        Py_XDECREF(context);
+        return -1;
+    }
+    task->context = Py_NewRef(context);
+    err = step(task, NULL);
+    if (PyContext_Exit(context) < 0)
+        err = -1;
+    Py_DECREF(context);
     return err;
 }
 
@@ -88,9 +175,9 @@ PromiseObject *task_new(LoopObject *loop, PyObject *coro) {
         Py_DECREF(coro);
         return NULL;
     }
-    task->core.self.job.kind = KIND_TASK;
+    job_of(task)->kind = KIND_TASK;
     task->core.self.ok = coro;
-    if (step(task, NULL) < 0)
+    if (first_step(task) < 0)
         Py_CLEAR(task);
     return task;
 }

@@ -9,19 +9,24 @@
 typedef struct {
     PyObject_VAR_HEAD
     struct cp_job job;
-    PyObject *fn;
+    PyObject *fn, *context;
     PyObject *args[];
 } CallbackObject;
 
 #define CALLBACK_OF(job_ptr) cp_container_of(job_ptr, CallbackObject, job)
 
-struct cp_job *callback_new(module_state *state, PyObject *fn, PyObject *const *args,
+struct cp_job *callback_new(LoopObject *loop, PyObject *fn, PyObject *const *args,
                             Py_ssize_t nargs) {
-    CallbackObject *self = PyObject_NewVar(CallbackObject, state->Callback, nargs);
-    if (!self)
+    PyObject *context = loop_is_here(loop) ? context_capture(loop) : PyContext_CopyCurrent();
+    CallbackObject *self =
+        context ? PyObject_NewVar(CallbackObject, loop->state->Callback, nargs) : NULL;
+    if (!self) {
+        Py_XDECREF(context);
         return NULL;
+    }
     self->job = (struct cp_job){.kind = KIND_CALLBACK};
     self->fn = Py_NewRef(fn);
+    self->context = context;
     for (Py_ssize_t i = 0; i < nargs; i++)
         self->args[i] = Py_NewRef(args[i]);
     return &self->job;
@@ -30,6 +35,7 @@ struct cp_job *callback_new(module_state *state, PyObject *fn, PyObject *const *
 static void callback_dealloc(CallbackObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     Py_DECREF(self->fn);
+    Py_DECREF(self->context);
     for (Py_ssize_t i = 0; i < Py_SIZE(self); i++)
         Py_DECREF(self->args[i]);
     PyObject_Free(self);
@@ -40,9 +46,13 @@ void callback_drop(struct cp_job *job) {
     Py_DECREF(CALLBACK_OF(job));
 }
 
+PyObject *callback_function(struct cp_job *job) {
+    return CALLBACK_OF(job)->fn;
+}
+
 /* What a callback raised has no promise to go to: it is an unhandled rejection without one. */
 static int callback_failed(LoopObject *loop) {
-    if (!PyErr_ExceptionMatches(PyExc_Exception))
+    if (raised_is_fatal())
         return -1;
     return loop_unhandled(loop, NULL, take_raised());
 }
@@ -56,8 +66,10 @@ static int finish_callback(LoopObject *loop, PyObject *result) {
 
 int run_callback(LoopObject *loop, struct cp_job *job) {
     CallbackObject *self = CALLBACK_OF(job);
-    int err = finish_callback(
-        loop, PyObject_Vectorcall(self->fn, self->args, (size_t)Py_SIZE(self), NULL));
+    int err = context_use(loop, self->context);
+    if (err == 0)
+        err = finish_callback(
+            loop, PyObject_Vectorcall(self->fn, self->args, (size_t)Py_SIZE(self), NULL));
     Py_DECREF(self);
     return err;
 }
@@ -80,23 +92,28 @@ typedef struct {
     PyObject_HEAD
     struct cp_timer core;
     LoopObject *loop;
-    PyObject *what;  /* the function to call, or the promise to fulfil (sleep) */
-    PyObject *value; /* a tuple of arguments, or the value */
+    PyObject *what;    /* the function to call, or the promise to settle */
+    PyObject *value;   /* a tuple of arguments; or the value, NULL for a TimeoutError */
+    PyObject *context; /* captured for the call; NULL for a promise */
 } TimerObject;
 
 #define TIMER_OF(core_ptr) cp_container_of(core_ptr, TimerObject, core)
 
-/* Steals `value`. The reference that is returned is the caller's; the heap has one of its own. */
-static TimerObject *timer_start(LoopObject *loop, cp_ns when, PyObject *what, PyObject *value) {
-    TimerObject *self = value ? PyObject_GC_New(TimerObject, loop->state->Timer) : NULL;
+/* Steals `value` and `context`. The reference that is returned is the caller's; the heap has one of
+ * its own. */
+static TimerObject *timer_start(LoopObject *loop, cp_ns when, PyObject *what, PyObject *value,
+                                PyObject *context) {
+    TimerObject *self = PyObject_GC_New(TimerObject, loop->state->Timer);
     if (!self) {
         Py_XDECREF(value);
+        Py_XDECREF(context);
         return NULL;
     }
     self->core = (struct cp_timer){0};
     self->loop = (LoopObject *)Py_NewRef(loop);
     self->what = Py_NewRef(what);
     self->value = value;
+    self->context = context;
     PyObject_GC_Track(self);
     if (cp_timer_start(&loop->core, &self->core, when) < 0) {
         Py_DECREF(self);
@@ -107,40 +124,74 @@ static TimerObject *timer_start(LoopObject *loop, cp_ns when, PyObject *what, Py
 
 PyObject *timer_start_call(LoopObject *loop, cp_ns when, PyObject *fn, PyObject *const *args,
                            Py_ssize_t nargs) {
-    PyObject *tuple = PyTuple_New(nargs);
-    for (Py_ssize_t i = 0; tuple && i < nargs; i++)
+    PyObject *tuple = PyTuple_New(nargs), *context = tuple ? context_capture(loop) : NULL;
+    if (!context) {
+        Py_XDECREF(tuple);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++)
         PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
-    return (PyObject *)timer_start(loop, when, fn, tuple);
+    return (PyObject *)timer_start(loop, when, fn, tuple, context);
+}
+
+/* ---- Timers of promises: p.ok and self->what point at each other until one of them is done. */
+
+int timer_for_promise(PromiseObject *p, cp_ns when, PyObject *value) {
+    TimerObject *timer = timer_start(PROMISE_LOOP(p), when, (PyObject *)p, Py_XNewRef(value), NULL);
+    if (!timer)
+        return -1;
+    p->core.self.job.kind = KIND_TIMED;
+    p->core.self.ok = timer;
+    return 0;
+}
+
+void timer_forget(PyObject *object) {
+    TimerObject *timer = (TimerObject *)object;
+    if (cp_timer_stop(&timer->loop->core, &timer->core))
+        Py_DECREF(timer);
+    Py_DECREF(timer);
+}
+
+static void promise_is_due(PromiseObject *p, PyObject *value) {
+    if (value) {
+        Py_CLEAR(p->core.self.ok);
+        promise_fulfil(p, Py_NewRef(value));
+    } else if (p->core.self.job.phase == CP_WAITING) {
+        Py_CLEAR(p->core.self.ok);
+        promise_give_up(p);
+        PyErr_SetString(PyExc_TimeoutError, "timeout() expired before the promise settled");
+        promise_reject(p, take_raised());
+    }
+}
+
+static int call_due(LoopObject *loop, TimerObject *self) {
+    if (context_use(loop, self->context) < 0)
+        return -1;
+    return finish_callback(loop, PyObject_Call(self->what, self->value, NULL));
 }
 
 int timer_fire(struct cp_loop *core, struct cp_timer *timer) {
     TimerObject *self = TIMER_OF(timer);
     LoopObject *loop = LOOP_OF(core);
     int err = 0;
-    if (Py_IS_TYPE(self->what, loop->state->Promise))
-        promise_fulfil((PromiseObject *)self->what, Py_NewRef(self->value));
+    if (self->context)
+        err = call_due(loop, self);
     else
-        err = finish_callback(loop, PyObject_Call(self->what, self->value, NULL));
+        promise_is_due((PromiseObject *)self->what, self->value);
     Py_DECREF(self);
     return err;
 }
 
 void timer_drop(struct cp_timer *timer) {
     TimerObject *self = TIMER_OF(timer);
-    if (Py_IS_TYPE(self->what, self->loop->state->Promise)) {
+    PromiseObject *p = (PromiseObject *)self->what;
+    if (!self->context && cp_promise_state(&p->core) == CP_PENDING &&
+        p->core.self.job.phase == CP_IDLE) {
+        Py_CLEAR(p->core.self.ok);
         PyErr_SetString(self->loop->state->LoopClosedError, "the loop was closed during a sleep()");
-        promise_reject((PromiseObject *)self->what, take_raised());
+        promise_reject(p, take_raised());
     }
     Py_DECREF(self);
-}
-
-PyObject *sleep_for(LoopObject *loop, cp_ns when, PyObject *value) {
-    PromiseObject *p = promise_new(loop);
-    TimerObject *timer = p ? timer_start(loop, when, (PyObject *)p, Py_NewRef(value)) : NULL;
-    if (!timer)
-        Py_CLEAR(p);
-    Py_XDECREF(timer);
-    return (PyObject *)p;
 }
 
 PyDoc_STRVAR(
@@ -165,6 +216,7 @@ static int timer_traverse(TimerObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->loop);
     Py_VISIT(self->what);
     Py_VISIT(self->value);
+    Py_VISIT(self->context);
     return 0;
 }
 
@@ -173,7 +225,8 @@ static void timer_dealloc(TimerObject *self) {
     PyObject_GC_UnTrack(self);
     Py_DECREF(self->loop);
     Py_DECREF(self->what);
-    Py_DECREF(self->value);
+    Py_XDECREF(self->value);
+    Py_XDECREF(self->context);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }

@@ -33,14 +33,15 @@ struct cp_loop;
 
 enum cp_kind {
     CP_CALL,  /* the host's own: a callback, a message */
-    CP_THEN,  /* a reaction: the fitting one of two handlers */
     CP_PASS,  /* a reaction that passes state and value through: the second half of adoption */
     CP_ADOPT, /* the first half of adoption: subscribe to the promise in `arg` */
-    CP_HOST,  /* kinds from here on are the host's reactions; `ok` stays as it is, `arg` gets the
-                 value */
+    CP_HOST,  /* kinds from here on are the host's reactions */
 };
 
 enum cp_state { CP_PENDING, CP_FULFILLED, CP_REJECTED };
+
+/* Where a reaction is in its life; see the table below. */
+enum cp_phase { CP_IDLE, CP_WAITING, CP_QUEUED };
 
 enum cp_flag {
     CP_HANDLED = 1,      /* somebody reacts to this promise */
@@ -52,10 +53,10 @@ enum cp_flag {
 struct cp_job {
     struct cp_job *next; /* private */
     uint8_t kind;        /* public until queued */
-    uint8_t state;       /* read-only: enum cp_state, of a promise */
+    uint8_t state;       /* read-only: enum cp_state, of a promise; see cp_promise_state */
     uint8_t flags;       /* enum cp_flag */
-    uint8_t spare;
-    uint32_t word; /* the host's */
+    uint8_t phase;       /* read-only: enum cp_phase; the host sets CP_IDLE when it runs the job */
+    uint32_t word;       /* the host's */
 };
 
 struct cp_queue {
@@ -83,13 +84,12 @@ static inline struct cp_job *cp_queue_pop(struct cp_queue *q) {
  * The child that `then` makes *is* the reaction on its parent and the job that runs it: one
  * allocation per link.
  *
- *   life of a reaction     ok                        arg                     job is in
- *   ------------------     --                        ---                     ---------
- *   waiting                on_fulfilled              on_rejected             parent's list
- *   queued                 the chosen handler, or    the parent's value      loop->micro
- *                          NULL to pass through      (CP_ARG_REJECTED set
- *                                                    if it is a reason)
- *   kinds >= CP_HOST       the host's, untouched     likewise, from NULL     likewise
+ *   phase of a reaction    arg                                          job is in
+ *   -------------------    ---                                          ---------
+ *   CP_IDLE                the host's                                   nothing
+ *   CP_WAITING             the promise that it waits for (borrowed)     that promise's list
+ *   CP_QUEUED              the value or reason (CP_ARG_REJECTED);       loop->micro
+ *                          of CP_ADOPT: the promise to subscribe to
  *
  *   life of a promise      value
  *   -----------------      -----
@@ -98,7 +98,7 @@ static inline struct cp_job *cp_queue_pop(struct cp_queue *q) {
 
 struct cp_reaction {
     struct cp_job job;
-    void *ok;
+    void *ok; /* the host's: what to call */
     void *arg;
 };
 
@@ -114,30 +114,36 @@ static inline struct cp_reaction *cp_reaction_of(struct cp_job *job) {
 static inline struct cp_promise *cp_promise_of(struct cp_job *job) {
     return cp_container_of(job, struct cp_promise, self.job);
 }
+/* From any thread: who sees a promise settled also sees its value. */
 static inline enum cp_state cp_promise_state(const struct cp_promise *p) {
-    return (enum cp_state)p->self.job.state;
+    return (enum cp_state)__atomic_load_n(&p->self.job.state, __ATOMIC_ACQUIRE);
 }
 
-void cp_promise_init(struct cp_promise *p, struct cp_loop *loop);
+static inline void cp_promise_init(struct cp_promise *p, struct cp_loop *loop) {
+    *p = (struct cp_promise){.loop = loop};
+}
 
-/* Registers `reaction` on p and marks p handled. p pending: it waits in p's list. p settled: it is
- * queued at once. Either way the host owes one reference to the reaction's owner; returns 1 when it
- * also owes one to p->value. */
+/* Registers `reaction`, which is idle, on p and marks p handled. p pending: it waits in p's list. p
+ * settled: it is queued at once. Either way the host owes one reference to the reaction's owner;
+ * returns 1 when it also owes one to p->value. */
 int cp_promise_subscribe(struct cp_promise *p, struct cp_reaction *reaction);
+
+/* Takes a waiting reaction out of the list in which it waits: it is idle then, and the reference
+ * that the list held goes to the caller. Costs a walk through that list. */
+void cp_promise_unsubscribe(struct cp_reaction *reaction);
 
 /* Settles a pending p and queues its reactions in the order of their registration: no allocation.
  * Takes over the caller's reference to `value`. Returns the number of further references to `value`
  * that the host owes, one for each reaction. A rejection without a reaction enters loop->unhandled,
- * and the host owes a reference to p for it: returned as -1. The handlers that are not needed go to
- * host->release, each after its reaction has been queued. */
+ * and the host owes a reference to p for it: returned as -1. p's own reaction is idle. */
 int cp_promise_settle(struct cp_promise *p, enum cp_state state, void *value);
 
-/* How many reactions wait on p: what cp_promise_settle is going to return. For a host whose
- * `release` can run code: it adds the references first. */
-int cp_promise_reactions(const struct cp_promise *p);
+/* Whether exactly `count` (0 or 1) reactions wait on a pending p. */
+bool cp_promise_has_reactions(const struct cp_promise *p, int count);
 
-/* p was resolved with the pending or settled promise q: queues the job that will subscribe p to q,
- * as ECMAScript's NewPromiseResolveThenableJob. The host owes one reference to p and one to q. */
+/* p, whose reaction is idle, was resolved with the pending or settled promise q: queues the job
+ * that will subscribe p to q, as ECMAScript's NewPromiseResolveThenableJob. The host owes one
+ * reference to p and one to q. */
 void cp_promise_adopt(struct cp_promise *p, struct cp_promise *q);
 
 /* Takes the next promise that was rejected without a reaction and still has none; NULL when there
@@ -149,8 +155,8 @@ struct cp_promise *cp_unhandled_next(struct cp_loop *loop, void (*drop)(struct c
  * at the first result other than 0 and returns it. */
 int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *), void *arg);
 
-/* Empties the list of a pending p, oldest first: returns the next reaction or NULL; its reference
- * goes to the caller. */
+/* Empties the list of a pending p, oldest first: returns the next reaction, idle, or NULL; its
+ * reference goes to the caller. */
 struct cp_job *cp_promise_drop_reaction(struct cp_promise *p);
 
 /* ---- Timers
@@ -236,6 +242,7 @@ struct cp_poller {
     /* Waits up to `timeout` (0: only looks) for events. Returns 0 or -errno (-EINTR is 0). Calls
      * host->before_wait and after_wait around a wait that can block, and around no other. */
     int (*wait)(struct cp_loop *loop, cp_ns timeout);
+    int (*fileno)(const struct cp_loop *loop); /* a descriptor that polls readable with any event */
     /* Moves what the next event completed to loop->completed, unless something is there. False:
      * nothing is left. */
     bool (*next)(struct cp_loop *loop);
@@ -276,7 +283,8 @@ struct cp_host {
     int (*fire)(struct cp_loop *, struct cp_timer *);
     int (*unhandled)(
         struct cp_loop *); /* the microtask queue has drained and loop->unhandled is not empty */
-    void (*release)(void *word); /* a handler that will never run */
+    int (*breathe)(struct cp_loop *); /* now and then in a long drain: look for signals */
+    void (*ready)(struct cp_loop *);  /* work was queued while loop->notify was set */
     void (*before_wait)(struct cp_loop *),
         (*after_wait)(struct cp_loop *);                /* around a wait that can block */
     void *(*worker_start)(struct cp_loop *);            /* on a new pool thread; NULL: no state */
@@ -303,6 +311,8 @@ struct cp_loop {
     int wake_fd; /* write end of the loop's pipe: one byte wakes a waiting loop; safe in a signal
                     handler */
     struct cp_queue micro; /* jobs to drain now */
+    bool notify; /* the host's: another loop runs this one, a turn at a time, and is to be told of
+                    work */
     /* private */
     struct cp_queue macro;
     struct cp_queue unhandled;
@@ -337,15 +347,27 @@ int cp_loop_step(struct cp_loop *loop, cp_ns max_wait);
 /* Runs microtasks until there are none; returns how many, or what the host returned negative. */
 int cp_drain(struct cp_loop *loop);
 
+/* For a loop that another one runs: how long it may wait before the next turn, 0 when work is
+ * ready. Messages from other threads wake it from now on. */
+cp_ns cp_loop_idle(struct cp_loop *loop);
+/* The descriptor that becomes readable when a descriptor of the loop does. */
+int cp_loop_fileno(const struct cp_loop *loop);
+
 /* True if a microtask, a macrotask, a message, a timer, an operation (the loop's own pipe aside) or
  * work is outstanding. */
 bool cp_loop_pending(struct cp_loop *loop);
 
+static inline void cp_notify(struct cp_loop *loop) {
+    if (loop->notify)
+        loop->host->ready(loop);
+}
 static inline void cp_enqueue(struct cp_loop *loop, struct cp_job *job) {
     cp_queue_push(&loop->micro, job);
+    cp_notify(loop);
 }
 static inline void cp_enqueue_macro(struct cp_loop *loop, struct cp_job *job) {
     cp_queue_push(&loop->macro, job);
+    cp_notify(loop);
 }
 
 /* From any thread, also while the loop is being run by another: queues job as a macrotask; wakes

@@ -15,6 +15,7 @@ void cp_complete(struct cp_loop *loop, struct cp_op *op, ssize_t result) {
     op->next = NULL;
     *loop->completed_tail = op;
     loop->completed_tail = &op->next;
+    cp_notify(loop);
 }
 
 int cp_io_open(struct cp_loop *loop, struct cp_io *io, int fd) {

@@ -8,13 +8,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+enum { BREATH = 1024 }; /* jobs between two looks for signals */
+
 int cp_drain(struct cp_loop *loop) {
     struct cp_job *job;
     int count = 0, stop;
     for (;;) {
         while ((job = cp_queue_pop(&loop->micro))) {
-            count++;
             if ((stop = loop->host->run(loop, job)) < 0)
+                goto out;
+            if (++count % BREATH == 0 && (stop = loop->host->breathe(loop)) < 0)
                 goto out;
         }
         stop = count;
@@ -143,6 +146,15 @@ int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
         return stop;
     take_inbox(loop);
     return run_macrotasks(loop);
+}
+
+cp_ns cp_loop_idle(struct cp_loop *loop) {
+    atomic_store(&loop->waiting, true);
+    return time_to_wait(loop, CP_FOREVER);
+}
+
+int cp_loop_fileno(const struct cp_loop *loop) {
+    return loop->poller->fileno(loop);
 }
 
 bool cp_loop_pending(struct cp_loop *loop) {

@@ -221,6 +221,11 @@ static bool poll_next(struct cp_loop *loop) {
     return loop->completed;
 }
 
+static int poll_fileno(const struct cp_loop *loop) {
+    const struct epoll_state *s = loop->poller_state;
+    return s->fd;
+}
+
 const struct cp_poller cp_poller_epoll = {
     .name = "epoll",
     .open = poll_open,
@@ -229,5 +234,6 @@ const struct cp_poller cp_poller_epoll = {
     .remove = poll_remove,
     .submit = poll_submit,
     .wait = poll_wait,
+    .fileno = poll_fileno,
     .next = poll_next,
 };

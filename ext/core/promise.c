@@ -6,12 +6,8 @@
  * cp.h), so it allocates nothing and cannot fail. */
 #include "cp.h"
 
-void cp_promise_init(struct cp_promise *p, struct cp_loop *loop) {
-    *p = (struct cp_promise){.loop = loop};
-}
-
-static void append(struct cp_promise *p, struct cp_job *job) {
-    struct cp_job *last = p->value;
+static void append(struct cp_promise *p, struct cp_reaction *reaction) {
+    struct cp_job *last = p->value, *job = &reaction->job;
     if (last) {
         job->next = last->next;
         last->next = job;
@@ -19,41 +15,50 @@ static void append(struct cp_promise *p, struct cp_job *job) {
         job->next = job;
     }
     p->value = job;
+    reaction->arg = p;
+    job->phase = CP_WAITING;
 }
 
 /* The reaction starts its second life: it carries `value` and is queued. */
 static void queue_reaction(struct cp_loop *loop, struct cp_reaction *r, enum cp_state state,
                            void *value) {
-    void *unneeded = r->arg;
-    if (r->job.kind == CP_THEN && state == CP_REJECTED) {
-        unneeded = r->ok;
-        r->ok = r->arg;
-    }
     r->arg = value;
+    r->job.phase = CP_QUEUED;
     if (state == CP_REJECTED)
         r->job.flags |= CP_ARG_REJECTED;
+    else
+        r->job.flags &= (uint8_t)~CP_ARG_REJECTED;
     cp_enqueue(loop, &r->job);
-    if (unneeded)
-        loop->host->release(unneeded);
 }
 
 int cp_promise_subscribe(struct cp_promise *p, struct cp_reaction *reaction) {
     p->self.job.flags |= CP_HANDLED;
-    reaction->job.flags &= (uint8_t)~CP_ARG_REJECTED;
     if (cp_promise_state(p) == CP_PENDING) {
-        append(p, &reaction->job);
+        append(p, reaction);
         return 0;
     }
     queue_reaction(p->loop, reaction, cp_promise_state(p), p->value);
     return 1;
 }
 
+void cp_promise_unsubscribe(struct cp_reaction *reaction) {
+    struct cp_promise *p = reaction->arg;
+    struct cp_job *last = p->value, *before = last;
+    while (before->next != &reaction->job)
+        before = before->next;
+    before->next = reaction->job.next;
+    if (&reaction->job == last)
+        p->value = before == last ? NULL : before;
+    reaction->job.phase = CP_IDLE;
+    reaction->arg = NULL;
+}
+
 int cp_promise_settle(struct cp_promise *p, enum cp_state state, void *value) {
     struct cp_job *last = p->value, *job = last ? last->next : NULL;
     int queued = 0;
 
-    p->self.job.state = (uint8_t)state;
     p->value = value;
+    __atomic_store_n(&p->self.job.state, (uint8_t)state, __ATOMIC_RELEASE);
     while (job) {
         struct cp_job *next = job == last ? NULL : job->next; /* queueing overwrites the link */
         queue_reaction(p->loop, cp_reaction_of(job), state, value);
@@ -62,23 +67,20 @@ int cp_promise_settle(struct cp_promise *p, enum cp_state state, void *value) {
     }
     if (state == CP_REJECTED && !(p->self.job.flags & CP_HANDLED)) {
         cp_queue_push(&p->loop->unhandled, &p->self.job);
+        cp_notify(p->loop);
         return -1;
     }
     return queued;
 }
 
-int cp_promise_reactions(const struct cp_promise *p) {
+bool cp_promise_has_reactions(const struct cp_promise *p, int count) {
     const struct cp_job *last = p->value;
-    int count = 0;
-    if (cp_promise_state(p) != CP_PENDING || !last)
-        return 0;
-    for (const struct cp_job *job = last->next; job != last; job = job->next)
-        count++;
-    return count + 1;
+    return count ? last && last->next == last : !last;
 }
 
 void cp_promise_adopt(struct cp_promise *p, struct cp_promise *q) {
     p->self.job.kind = CP_ADOPT;
+    p->self.job.phase = CP_QUEUED;
     p->self.arg = q;
     cp_enqueue(p->loop, &p->self.job);
 }
@@ -119,5 +121,7 @@ struct cp_job *cp_promise_drop_reaction(struct cp_promise *p) {
         p->value = NULL;
     else
         last->next = first->next;
+    first->phase = CP_IDLE;
+    cp_reaction_of(first)->arg = NULL;
     return first;
 }

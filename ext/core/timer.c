@@ -74,6 +74,7 @@ int cp_timer_start(struct cp_loop *loop, struct cp_timer *timer, cp_ns when) {
     timer->when = when;
     timer->seq = heap->seq++;
     sift_up(heap, heap->count++, timer);
+    cp_notify(loop);
     return 0;
 }
 

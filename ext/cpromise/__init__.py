@@ -7,19 +7,23 @@ from ._cpromise import (
     Stream,
     Timer,
     __build__,
+    all_keyed,
+    all_settled_keyed,
     connect_tcp,
     get_running_loop,
+    map,
     run,
     serve_tcp,
     sleep,
     to_thread,
 )
-from ._errors import LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WrongLoopError
+from ._errors import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
+from ._functions import interval, promisify
 from ._version import __version__
+from .aio import attach
 
 __all__ = [
-    "__build__",
-    "__version__",
+    "AggregateError",
     "Loop",
     "LoopClosedError",
     "Promise",
@@ -29,9 +33,18 @@ __all__ = [
     "Stream",
     "Timer",
     "UnhandledRejections",
+    "WorkerDied",
     "WrongLoopError",
+    "__build__",
+    "__version__",
+    "all_keyed",
+    "all_settled_keyed",
+    "attach",
     "connect_tcp",
     "get_running_loop",
+    "interval",
+    "map",
+    "promisify",
     "run",
     "serve_tcp",
     "sleep",

@@ -1,11 +1,20 @@
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from concurrent import futures
+from contextvars import Context
 from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar, final, overload
+from typing import Any, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer, ParamSpec, Self, TypeVarTuple, Unpack
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
+_K = TypeVar("_K")
+_T1 = TypeVar("_T1")
+_T2 = TypeVar("_T2")
+_T3 = TypeVar("_T3")
+_T4 = TypeVar("_T4")
+_T5 = TypeVar("_T5")
 _E = TypeVar("_E", bound=BaseException)
 _P = ParamSpec("_P")
 _Ts = TypeVarTuple("_Ts")
@@ -21,14 +30,33 @@ class RejectionError(PromiseError):
 
 class WrongLoopError(PromiseError): ...
 class LoopClosedError(PromiseError): ...
+class WorkerDied(PromiseError): ...
 class UnhandledRejections(ExceptionGroup[Exception]):
     def derive(self, excs: Any) -> Any: ...
+
+class AggregateError(ExceptionGroup[Exception]):
+    errors: list[Any]
+    def derive(self, excs: Any) -> Any: ...
+
+_Resolve = Callable[..., None]
+
+@type_check_only
+class _Fulfilled(TypedDict):
+    status: Literal["fulfilled"]
+    value: Any
+
+@type_check_only
+class _Rejected(TypedDict):
+    status: Literal["rejected"]
+    reason: Any
+
+_Settlement = _Fulfilled | _Rejected
 
 @final
 class Promise(Generic[_T]):
     def __new__(
         cls,
-        executor: Callable[[Callable[..., None], Callable[..., None]], object] | None = None,
+        executor: Callable[[_Resolve, _Resolve], object] | None = None,
         *,
         loop: Loop | None = None,
     ) -> Self: ...
@@ -45,6 +73,10 @@ class Promise(Generic[_T]):
     @overload
     def catch(self, exc_type: type[_E] | tuple[type[_E], ...], handler: Callable[[_E], _U], /) -> Promise[_T | _U]: ...
     def finally_(self, fn: Callable[[], object], /) -> Promise[_T]: ...
+    def tap(self, fn: Callable[[_T], object], /) -> Promise[_T]: ...
+    def timeout(self, seconds: float, /) -> Promise[_T]: ...
+    def delay(self, seconds: float, /) -> Promise[_T]: ...
+    def cancel(self, reason: object = None, *, msg: object = None) -> bool: ...
     @property
     def state(self) -> Literal["pending", "fulfilled", "rejected"]: ...
     def peek(self) -> Any: ...
@@ -62,18 +94,63 @@ class Promise(Generic[_T]):
     def resolve(cls, value: _U, /) -> Promise[_U]: ...
     @classmethod
     def reject(cls, reason: object = None, /) -> Promise[Any]: ...
+    # As typeshed types asyncio.gather: a list that is known element by element.
+    @overload
+    @classmethod
+    def all(cls, iterable: tuple[Awaitable[_T1]], /) -> Promise[tuple[_T1]]: ...  # type: ignore[overload-overlap]
+    @overload
+    @classmethod
+    def all(cls, iterable: tuple[Awaitable[_T1], Awaitable[_T2]], /) -> Promise[tuple[_T1, _T2]]: ...  # type: ignore[overload-overlap]
+    @overload
+    @classmethod
+    def all(cls, iterable: tuple[Awaitable[_T1], Awaitable[_T2], Awaitable[_T3]], /) -> Promise[tuple[_T1, _T2, _T3]]: ...  # type: ignore[overload-overlap]
+    @overload
+    @classmethod
+    def all(cls, iterable: tuple[Awaitable[_T1], Awaitable[_T2], Awaitable[_T3], Awaitable[_T4]], /) -> Promise[tuple[_T1, _T2, _T3, _T4]]: ...  # type: ignore[overload-overlap]
+    @overload
+    @classmethod
+    def all(cls, iterable: tuple[Awaitable[_T1], Awaitable[_T2], Awaitable[_T3], Awaitable[_T4], Awaitable[_T5]], /) -> Promise[tuple[_T1, _T2, _T3, _T4, _T5]]: ...  # type: ignore[overload-overlap]
     @overload
     @classmethod
     def all(cls, iterable: Iterable[Awaitable[_U]], /) -> Promise[list[_U]]: ...
     @overload
     @classmethod
     def all(cls, iterable: Iterable[object], /) -> Promise[list[Any]]: ...
+    @classmethod
+    def all_settled(cls, iterable: Iterable[object], /) -> Promise[list[_Settlement]]: ...
+    @overload
+    @classmethod
+    def any(cls, iterable: Iterable[Awaitable[_U]], /) -> Promise[_U]: ...
+    @overload
+    @classmethod
+    def any(cls, iterable: Iterable[object], /) -> Promise[Any]: ...
     @overload
     @classmethod
     def race(cls, iterable: Iterable[Awaitable[_U]], /) -> Promise[_U]: ...
     @overload
     @classmethod
     def race(cls, iterable: Iterable[object], /) -> Promise[Any]: ...
+    @overload
+    @classmethod
+    def try_(cls, fn: Callable[_P, Awaitable[_U]], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_U]: ...
+    @overload
+    @classmethod
+    def try_(cls, fn: Callable[_P, _U], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_U]: ...
+    @classmethod
+    def with_resolvers(cls) -> tuple[Promise[Any], _Resolve, _Resolve]: ...
+    @classmethod
+    def from_future(cls, future: asyncio.Future[_U] | futures.Future[_U] | Promise[_U], /) -> Promise[_U]: ...
+    @classmethod
+    def from_coroutine(cls, coroutine: Coroutine[Any, Any, _U], /) -> Promise[_U]: ...
+    # the face that asyncio knows a future by
+    _asyncio_future_blocking: bool
+    def add_done_callback(self, callback: Callable[[Promise[_T]], object], /, *, context: Context | None = None) -> None: ...
+    def remove_done_callback(self, callback: Callable[[Promise[_T]], object], /) -> int: ...
+    def get_loop(self) -> Any: ...
+    def done(self) -> bool: ...
+    def cancelled(self) -> bool: ...
+    def result(self) -> _T: ...
+    def exception(self) -> BaseException | None: ...
 
 @final
 class Timer:
@@ -85,7 +162,11 @@ class Timer:
 class Loop:
     on_unhandled_rejection: Callable[[Promise[Any] | None, Any], object] | None
     on_rejection_handled: Callable[[Promise[Any]], object] | None
-    def __new__(cls, *, backend: Literal["auto", "epoll"] = "auto") -> Self: ...
+    on_slow_callback: Callable[[Any, float], object] | None
+    slow_callback_duration: float
+    @property
+    def debug(self) -> bool: ...
+    def __new__(cls, *, backend: Literal["auto", "epoll"] = "auto", debug: bool | None = None) -> Self: ...
     @overload
     def run(self, main: Coroutine[Any, Any, _T] | Awaitable[_T], /) -> _T: ...
     @overload
@@ -137,11 +218,46 @@ class Server:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> Promise[None]: ...
 
+_Unhandled = Literal["raise", "warn", "ignore"] | Callable[[Promise[Any] | None, Any], object]
+
 @overload
-def run(main: Awaitable[_T], /) -> _T: ...
+def run(
+    main: Awaitable[_T],
+    /,
+    *,
+    debug: bool | None = None,
+    unhandled: _Unhandled = "raise",
+    backend: Literal["auto", "epoll"] = "auto",
+) -> _T: ...
 @overload
-def run(main: Callable[[], Awaitable[_T]], /) -> _T: ...
-def sleep(seconds: float, value: _T = ..., /) -> Promise[_T]: ...
+def run(
+    main: Callable[[], Awaitable[_T]],
+    /,
+    *,
+    debug: bool | None = None,
+    unhandled: _Unhandled = "raise",
+    backend: Literal["auto", "epoll"] = "auto",
+) -> _T: ...
+@overload
+def sleep(seconds: float, /) -> Promise[None]: ...
+@overload
+def sleep(seconds: float, value: _T, /) -> Promise[_T]: ...
+
+class interval(AsyncIterator[int]):
+    def __init__(self, seconds: float) -> None: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> int: ...
+
+def all_keyed(mapping: Mapping[_K, Awaitable[_T]], /) -> Promise[dict[_K, _T]]: ...
+def all_settled_keyed(mapping: Mapping[_K, object], /) -> Promise[dict[_K, _Settlement]]: ...
+@overload
+def map(
+    iterable: Iterable[_U | Awaitable[_U]], fn: Callable[[_U], Awaitable[_T]], /, concurrency: int | None = None
+) -> Promise[list[_T]]: ...
+@overload
+def map(iterable: Iterable[_U | Awaitable[_U]], fn: Callable[[_U], _T], /, concurrency: int | None = None) -> Promise[list[_T]]: ...
+def promisify(fn: Callable[..., object]) -> Callable[..., Promise[Any]]: ...
+def attach(asyncio_loop: asyncio.AbstractEventLoop) -> Loop: ...
 def get_running_loop() -> Loop: ...
 def connect_tcp(host: str, port: int, *, timeout: float | None = None) -> Promise[Stream]: ...
 def serve_tcp(

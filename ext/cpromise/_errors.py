@@ -24,8 +24,35 @@ class LoopClosedError(PromiseError):
     """The loop was closed, before or while something waited for it."""
 
 
+class WorkerDied(PromiseError):
+    """The worker that ran a call off the loop died before the call returned."""
+
+
 class UnhandledRejections(ExceptionGroup):
     """Promises were rejected and nobody handled it."""
 
     def derive(self, excs):
         return UnhandledRejections(self.message, excs)
+
+
+class AggregateError(ExceptionGroup):
+    """Every promise that any() was given was rejected. `errors` are the reasons, in the order of the inputs."""
+
+    errors: list
+
+    def derive(self, excs):
+        return _aggregate(self.message, list(excs), excs)
+
+
+def _aggregate(message, reasons, exceptions):
+    error = AggregateError(message, exceptions)
+    error.errors = reasons
+    return error
+
+
+def aggregate(reasons):
+    """The AggregateError of a list of reasons. A group cannot be empty and holds exceptions only, so what is none is wrapped."""
+    if not reasons:
+        return _aggregate("any() was given no promises", [], [PromiseError("there was nothing to wait for")])
+    exceptions = [reason if isinstance(reason, Exception) else RejectionError(reason) for reason in reasons]
+    return _aggregate("every promise was rejected", list(reasons), exceptions)

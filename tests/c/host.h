@@ -14,18 +14,21 @@
 
 #include <cmocka.h>
 
-struct node {
-    struct cp_promise core;
-    int refs;
-};
+struct node;
 
 /* A handler gets the value and settles the node of its reaction itself. */
 typedef void (*handler_fn)(struct node *node, intptr_t value);
 
+struct node {
+    struct cp_promise core;
+    handler_fn rejected; /* self.ok is the other one */
+    int refs;
+};
+
 extern char trace[4096]; /* what ran, in its order */
 extern int value_refs;   /* references to values that are held */
-extern int released;     /* handlers given to host->release */
 extern int unhandled_seen;
+extern int breaths, readies; /* calls of host->breathe and host->ready */
 extern const struct cp_host test_host;
 
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

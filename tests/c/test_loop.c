@@ -34,7 +34,7 @@ static void macrotask(struct node *node, intptr_t value) {
     value_refs++; /* what run_reaction takes off: nothing was owed for this job */
     if (value == 1) {
         node_init(&micro, &loop);
-        micro.core.self.job.kind = CP_THEN;
+        micro.core.self.job.kind = CP_HOST;
         micro.core.self.ok = (void *)say;
         micro.core.self.arg = (void *)5;
         micro.refs++;
@@ -47,7 +47,7 @@ static void macrotask(struct node *node, intptr_t value) {
 
 static void init_task(struct node *node, intptr_t value) {
     node_init(node, &loop);
-    node->core.self.job.kind = CP_THEN;
+    node->core.self.job.kind = CP_HOST;
     node->core.self.ok = (void *)macrotask;
     node->core.self.arg = (void *)value;
 }

@@ -326,10 +326,10 @@ def test_peek_of_a_pending_promise_is_an_invalid_state(loop):
 
 def test_repr_shows_the_state_and_survives_a_cycle(loop):
     p, resolve, _ = resolvers(loop)
-    assert repr(p) == "<Promise pending>"
+    assert repr(p).startswith("<Promise pending")
     box = [p]
     resolve(box)
-    assert repr(p) == "<Promise fulfilled: [<Promise ...>]>"
+    assert repr(p).startswith("<Promise fulfilled: [<Promise fulfilled: ...")
 
 
 def test_promises_of_two_loops_do_not_mix(loop):
@@ -352,7 +352,7 @@ def test_a_chain_of_a_million_links_settles_dies_and_prints():
     head = q = cp.Promise()
     for _ in range(1_000_000):
         q = q.then(None)
-    assert repr(q) == "<Promise pending>"
+    assert repr(q).startswith("<Promise pending: promise of promise of promise of promise of ...")
     del head, q
 
 

@@ -1,0 +1,62 @@
+/* py_guest.c - a loop as the guest of an asyncio loop: asyncio waits, and gives this loop a turn
+ * when there is something to do. Which asyncio calls that takes is policy, in ext/cpromise/aio.py;
+ * here is only what it is made of. */
+#include "binding.h"
+
+/* Work was queued between two turns: asks asyncio for one, once. */
+void guest_ready(struct cp_loop *core) {
+    LoopObject *loop = LOOP_OF(core);
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL, *done;
+    core->notify = false;
+    if (loop->guest_turn) {
+        done = PyObject_CallNoArgs(loop->guest_turn);
+        if (!done)
+            loop_report(loop, loop->guest_turn);
+        Py_XDECREF(done);
+    }
+    if (raised)
+        restore_raised(raised);
+}
+
+const char loop_guest_begin_doc[] =
+    "_guest_begin($self, host, ask, /) -> int\n--\n\n"
+    "From now on `host`, an asyncio loop, runs this loop: it calls _guest_turn() when the "
+    "returned\n"
+    "descriptor is readable, and when ask() was called to say that there is work.";
+PyObject *loop_guest_begin(LoopObject *self, PyObject *args) {
+    PyObject *host, *ask;
+    if (!PyArg_ParseTuple(args, "OO:_guest_begin", &host, &ask) || loop_check(self, "attach") < 0)
+        return NULL;
+    if (self->running) {
+        PyErr_SetString(PyExc_RuntimeError, "a running loop cannot be attached to another one");
+        return NULL;
+    }
+    Py_XSETREF(self->guest_of, Py_NewRef(host));
+    Py_XSETREF(self->guest_turn, Py_NewRef(ask));
+    cp_loop_idle(&self->core);
+    self->core.notify = true;
+    return PyLong_FromLong(cp_loop_fileno(&self->core));
+}
+
+const char loop_guest_turn_doc[] =
+    "_guest_turn($self, /) -> float | None\n--\n\n"
+    "One turn that does not wait; in how many seconds the next one is due: 0 when there is work,\n"
+    "None when only a message or a descriptor can bring some.";
+PyObject *loop_guest_turn(LoopObject *self, PyObject *Py_UNUSED(args)) {
+    struct contexts saved;
+    cp_ns wait;
+    int err;
+    if (loop_check(self, "run") < 0)
+        return NULL;
+    self->core.notify = false;
+    loop_begin_jobs(self, &saved);
+    err = cp_loop_step(&self->core, 0);
+    loop_end_jobs(self, &saved);
+    if (!self->open)
+        Py_RETURN_NONE;
+    wait = cp_loop_idle(&self->core);
+    self->core.notify = wait != 0;
+    if (err < 0)
+        return NULL;
+    return wait == CP_FOREVER ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)wait / 1e9);
+}
