@@ -225,7 +225,8 @@ void timer_drop(struct cp_timer *timer);
  *   KIND_ROOT      next root, not a reference     the asyncio or concurrent future that is
  * followed, (arg: who points to this one)  or NULL; settled from outside
  *
- * The kinds after these are not promises. */
+ * The kinds after these are not promises; KIND_ELEMENT is a bare reaction: ok is the Combiner,
+ * job.word the index. */
 enum binding_kind {
     KIND_THEN = CP_HOST,
     KIND_CATCH,
@@ -236,12 +237,12 @@ enum binding_kind {
     KIND_DELAY,
     KIND_TIMED,
     KIND_TASK,
-    KIND_ELEMENT,
     KIND_COMBINED,
     KIND_THENABLE,
     KIND_DONE,
     KIND_SERVED,
     KIND_ROOT,
+    KIND_ELEMENT,
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
     KIND_RESOLVE,  /* a Connector that comes back from name resolution */
@@ -287,9 +288,9 @@ int promise_resolve(PromiseObject *p, PyObject *value);
 /* Cancels p, or what it waits for where nobody else does: see py_cancel.c. Whether p was pending.
  * reason: NULL, or what asyncio calls the message. -1 with an exception set. */
 int promise_cancel(PromiseObject *p, PyObject *reason);
-/* If p waits, it does not any more, and what it waited for is cancelled if nobody else waits for
- * that. */
-void promise_give_up(PromiseObject *p);
+/* If a reaction waits, it does not any more and its list's reference is gone; what it waited for is
+ * cancelled if nobody else waits for that. */
+void reaction_give_up(LoopObject *loop, struct cp_reaction *self);
 /* Whether reason is an asyncio.CancelledError. */
 bool is_cancelled_error(module_state *state, PyObject *reason);
 /* asyncio.CancelledError, imported on first use. Borrowed, NULL with an exception. */
@@ -305,6 +306,8 @@ void promise_reject_errno(PromiseObject *p, int err, const char *call, PyObject 
 PromiseObject *promise_from(LoopObject *loop, PyObject *value);
 /* p.then(child's handlers): registers `child` on p. Counts all references. */
 void promise_subscribe(PromiseObject *p, PromiseObject *child);
+/* The same for a reaction that is no promise; the list or queue owns it. */
+void promise_subscribe_reaction(PromiseObject *p, struct cp_reaction *reaction);
 /* What await raises for a rejection with `reason`: the exception itself, or RejectionError(reason).
  * Sets it. */
 void raise_reason(module_state *state, PyObject *reason);
@@ -325,11 +328,11 @@ int run_delay(PromiseObject *p);
 int run_timed(PromiseObject *p);
 int run_thenable(PromiseObject *p); /* py_settler.c */
 int run_settler(struct cp_job *job);
-int run_done(PromiseObject *p);    /* py_face.c */
-int run_element(PromiseObject *p); /* py_combine.c */
-int run_served(PromiseObject *p);  /* py_server.c */
-int run_task(PromiseObject *p);    /* py_task.c */
-int run_work(struct cp_job *job);  /* py_offload.c */
+int run_done(PromiseObject *p);                        /* py_face.c */
+int run_element(LoopObject *loop, struct cp_job *job); /* py_combine.c */
+int run_served(PromiseObject *p);                      /* py_server.c */
+int run_task(PromiseObject *p);                        /* py_task.c */
+int run_work(struct cp_job *job);                      /* py_offload.c */
 void settler_drop(struct cp_job *job);
 
 /* ---- Tasks: a promise for a coroutine, which starts in a microtask. Steals coro. NULL on error
@@ -347,7 +350,7 @@ int future_cancel(PromiseObject *p);
 
 /* ---- Combiners (py_combine.c): the result of one was cancelled; an element of one dies. */
 void combiner_cancel(PyObject *combiner);
-void combiner_forget(PromiseObject *element);
+void element_drop(struct cp_job *job);
 
 /* ---- Settlers: resolve and reject as callables, for executors and thenables. Of each pair only
  * the first call counts: a pair is valid while its epoch is that of the promise (job.word), and its

@@ -50,12 +50,12 @@ static struct cp_job *job_of(PromiseObject *p) {
     return &p->core.self.job;
 }
 
-/* What p waits for, where that is a pending promise for which nobody else waits. Borrowed, or NULL.
- */
-static PromiseObject *sole_source(PromiseObject *p) {
-    bool listed = job_of(p)->phase == CP_WAITING;
-    struct cp_promise *source = p->core.self.arg;
-    if (!listed && !(job_of(p)->phase == CP_QUEUED && job_of(p)->kind == CP_ADOPT))
+/* What a reaction waits for, where that is a pending promise for which nobody else waits. Borrowed,
+ * or NULL. */
+static PromiseObject *sole_source(const struct cp_reaction *self) {
+    bool listed = self->job.phase == CP_WAITING;
+    struct cp_promise *source = self->arg;
+    if (!listed && !(self->job.phase == CP_QUEUED && self->job.kind == CP_ADOPT))
         return NULL;
     if (cp_promise_state(source) != CP_PENDING || source->self.job.flags & FLAG_MAIN ||
         !cp_promise_has_reactions(source, listed))
@@ -151,7 +151,7 @@ int promise_cancel(PromiseObject *p, PyObject *message) {
         return 0;
     if (!(reason = new_cancelled_error(PROMISE_LOOP(p)->state, message)))
         return -1;
-    while ((next = sole_source(top)))
+    while ((next = sole_source(&top->core.self)))
         top = next;
     Py_INCREF(top);
     err = deliver(top, reason);
@@ -159,14 +159,13 @@ int promise_cancel(PromiseObject *p, PyObject *message) {
     return err < 0 ? -1 : 1;
 }
 
-void promise_give_up(PromiseObject *p) {
-    PromiseObject *source = sole_source(p);
-    LoopObject *loop = PROMISE_LOOP(p);
-    if (job_of(p)->phase != CP_WAITING)
+void reaction_give_up(LoopObject *loop, struct cp_reaction *self) {
+    PromiseObject *source = sole_source(self);
+    if (self->job.phase != CP_WAITING)
         return;
     Py_XINCREF(source);
-    cp_promise_unsubscribe(&p->core.self);
-    Py_DECREF(p);
+    cp_promise_unsubscribe(self);
+    loop_drop_job(&self->job);
     if (source && promise_cancel(source, NULL) < 0)
         loop_report(loop, (PyObject *)source);
     Py_XDECREF(source);

@@ -1,8 +1,9 @@
 /* py_combine.c - all, all_settled, any, race, all_keyed, all_settled_keyed and map.
  *
- * Each input gets an *element*: a promise that is never settled itself and serves as the reaction
- * on that input, with the shared Combiner in `ok` and its index in job.word. The ticks are
- * ECMAScript's: one reaction per input.
+ * Each input gets an *element*, the reaction on that input, with the shared Combiner in `ok` and
+ * its index in job.word. It is no object: it belongs to the list or queue in which it stands, and
+ * the garbage collector sees the Combiner through the input. The ticks are ECMAScript's: one
+ * reaction per input.
  *
  *   input -> element -> Combiner -> result       who owns whom; the result points back at the
  *                                                Combiner, and that at its elements, without owning
@@ -20,7 +21,7 @@ typedef struct {
     PyObject *keys;                    /* of a keyed combinator: a list, else NULL */
     PyObject *iterator, *fn, *context; /* of map(): what is to be taken, and what to do with it */
     Py_ssize_t running, concurrency;   /* of map() */
-    PromiseObject **elements;          /* by index; borrowed; NULL where there is none any more */
+    struct cp_reaction **elements;     /* by index; borrowed; NULL where there is none any more */
     Py_ssize_t room;                   /* of elements */
     Py_ssize_t remaining; /* inputs without an outcome, and one for the taking of inputs itself */
     enum mode mode;
@@ -146,24 +147,28 @@ static int input_settled(CombinerObject *self, LoopObject *loop, uint32_t index,
     return err;
 }
 
-int run_element(PromiseObject *p) {
-    CombinerObject *self;
-    PyObject *combiner, *value;
-    const uint32_t index = p->core.self.job.word;
+int run_element(LoopObject *loop, struct cp_job *job) {
+    struct cp_reaction *element = cp_reaction_of(job);
+    CombinerObject *self = element->ok;
+    const uint32_t index = job->word;
+    const bool rejected = job->flags & CP_ARG_REJECTED;
+    PyObject *value = element->arg;
     int err;
-    promise_take_job(p, &combiner, &value);
-    self = (CombinerObject *)combiner;
     self->elements[index] = NULL;
-    err = input_settled(self, PROMISE_LOOP(p), index, p->core.self.job.flags & CP_ARG_REJECTED,
-                        value);
-    Py_DECREF(combiner);
-    Py_DECREF(p);
+    PyObject_Free(element);
+    err = input_settled(self, loop, index, rejected, value);
+    Py_DECREF(self);
     return err;
 }
 
-void combiner_forget(PromiseObject *element) {
-    CombinerObject *self = element->core.self.ok;
-    self->elements[element->core.self.job.word] = NULL;
+void element_drop(struct cp_job *job) {
+    struct cp_reaction *element = cp_reaction_of(job);
+    CombinerObject *self = element->ok;
+    if (job->phase == CP_QUEUED)
+        Py_DECREF((PyObject *)element->arg);
+    self->elements[job->word] = NULL;
+    PyObject_Free(element);
+    Py_DECREF(self);
 }
 
 /* ---- Inputs
@@ -172,10 +177,10 @@ void combiner_forget(PromiseObject *element) {
 
 static int make_room(CombinerObject *self, Py_ssize_t index) {
     Py_ssize_t room = self->room ? 2 * self->room : 8;
-    PromiseObject **elements;
+    struct cp_reaction **elements;
     if (index < self->room)
         return 0;
-    if (!(elements = PyMem_Resize(self->elements, PromiseObject *, (size_t)room))) {
+    if (!(elements = PyMem_Resize(self->elements, struct cp_reaction *, (size_t)room))) {
         PyErr_NoMemory();
         return -1;
     }
@@ -197,25 +202,32 @@ static PromiseObject *mapped(CombinerObject *self, PromiseObject *source) {
     return child;
 }
 
+static struct cp_reaction *element_new(CombinerObject *self, Py_ssize_t index) {
+    struct cp_reaction *element;
+    if (make_room(self, index) < 0 || PyList_Append(self->values, Py_None) < 0)
+        return NULL;
+    if (!(element = PyObject_Malloc(sizeof *element))) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *element = (struct cp_reaction){.job = {.kind = KIND_ELEMENT, .word = (uint32_t)index},
+                                    .ok = Py_NewRef(self)};
+    self->elements[index] = element;
+    return element;
+}
+
 static int add_input(CombinerObject *self, LoopObject *loop, PyObject *input) {
-    const Py_ssize_t index = PyList_GET_SIZE(self->values);
-    PromiseObject *source = promise_from(loop, input), *element;
+    PromiseObject *source = promise_from(loop, input);
+    struct cp_reaction *element;
     if (source && self->fn)
         source = mapped(self, source);
-    element = source ? promise_new(loop) : NULL;
-    if (!element || make_room(self, index) < 0 || PyList_Append(self->values, Py_None) < 0) {
+    if (!source || !(element = element_new(self, PyList_GET_SIZE(self->values)))) {
         Py_XDECREF(source);
-        Py_XDECREF(element);
         return -1;
     }
-    element->core.self.job.kind = KIND_ELEMENT;
-    element->core.self.job.word = (uint32_t)index;
-    element->core.self.ok = Py_NewRef(self);
-    self->elements[index] = element;
     self->remaining++;
     self->running++;
-    promise_subscribe(source, element);
-    Py_DECREF(element);
+    promise_subscribe_reaction(source, element);
     Py_DECREF(source);
     return 0;
 }
@@ -408,22 +420,22 @@ PyObject *cp_map(PyObject *module, PyObject *args, PyObject *kwargs) {
 /* ---- Cancelling, and the type
  * ----------------------------------------------------------------------------------- */
 
-static void cancel_inputs(CombinerObject *self) {
+static void cancel_inputs(CombinerObject *self, LoopObject *loop) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->values); i++)
         if (self->elements[i])
-            promise_give_up(self->elements[i]);
+            reaction_give_up(loop, self->elements[i]);
 }
 
 void combiner_cancel(PyObject *combiner) {
     CombinerObject *self = (CombinerObject *)Py_NewRef(combiner);
     PromiseObject *result = part_with_result(self);
     if (Py_EnterRecursiveCall(" in the cancellation of combined promises") == 0) {
-        cancel_inputs(self);
+        cancel_inputs(self, PROMISE_LOOP(result));
         Py_LeaveRecursiveCall();
     } else {
         loop_report(PROMISE_LOOP(result), (PyObject *)result);
     }
-    Py_XDECREF(result);
+    Py_DECREF(result);
     Py_DECREF(self);
 }
 

@@ -126,12 +126,12 @@ int slow_end(struct slow_watch *watch, int err) {
 enum { LINKS_SHOWN = 4 };
 
 static const char *const kind_names[] = {
-    [CP_PASS] = "promise",        [CP_ADOPT] = "promise",       [KIND_THEN] = "then",
-    [KIND_CATCH] = "catch",       [KIND_BOTH] = "then",         [KIND_FINALLY] = "finally_",
-    [KIND_TAP] = "tap",           [KIND_KEEP] = "finally_",     [KIND_DELAY] = "delay",
-    [KIND_TIMED] = "timer",       [KIND_TASK] = "coroutine",    [KIND_ELEMENT] = "element",
-    [KIND_COMBINED] = "combined", [KIND_THENABLE] = "thenable", [KIND_DONE] = "callback",
-    [KIND_SERVED] = "handler",    [KIND_ROOT] = "promise",      [CP_CALL] = "operation",
+    [CP_PASS] = "promise",        [CP_ADOPT] = "promise",    [KIND_THEN] = "then",
+    [KIND_CATCH] = "catch",       [KIND_BOTH] = "then",      [KIND_FINALLY] = "finally_",
+    [KIND_TAP] = "tap",           [KIND_KEEP] = "finally_",  [KIND_DELAY] = "delay",
+    [KIND_TIMED] = "timer",       [KIND_TASK] = "coroutine", [KIND_COMBINED] = "combined",
+    [KIND_THENABLE] = "thenable", [KIND_DONE] = "callback",  [KIND_SERVED] = "handler",
+    [KIND_ROOT] = "promise",      [CP_CALL] = "operation",
 };
 
 static PyObject *name_of(PyObject *handler) {

@@ -18,7 +18,7 @@ static int run_adopt(PromiseObject *p) {
 
 static int run_job(struct cp_loop *core, struct cp_job *job) {
     PromiseObject *p =
-        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds but the last four */
+        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds up to KIND_ROOT */
     switch (job->kind) {
     case KIND_THEN:
     case KIND_CATCH:
@@ -40,7 +40,7 @@ static int run_job(struct cp_loop *core, struct cp_job *job) {
     case KIND_TIMED:
         return run_timed(p);
     case KIND_ELEMENT:
-        return run_element(p);
+        return run_element(LOOP_OF(core), job);
     case KIND_THENABLE:
         return run_thenable(p);
     case KIND_DONE:
@@ -71,6 +71,9 @@ void loop_drop_job(struct cp_job *job) {
         break;
     case KIND_SETTLER:
         settler_drop(job);
+        break;
+    case KIND_ELEMENT:
+        element_drop(job);
         break;
     default:
         Py_DECREF(PROMISE_OF(cp_promise_of(job)));

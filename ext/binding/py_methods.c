@@ -181,7 +181,7 @@ PyDoc_STRVAR(with_resolvers_doc,
 static PyObject *promise_with_resolvers(STATIC_PARAMETERS) {
     LoopObject *loop;
     PromiseObject *p;
-    PyObject *resolve, *reject;
+    PyObject *resolve, *reject, *triple;
     (void)args, (void)kwnames;
     if (!check_nargs("with_resolvers", nargs, 0, 0) ||
         !(loop = loop_current(state_of_type(defining))))
@@ -192,8 +192,13 @@ static PyObject *promise_with_resolvers(STATIC_PARAMETERS) {
         return NULL;
     resolve = settler_new(p, false);
     reject = settler_new(p, true);
-    if (resolve && reject)
-        return Py_BuildValue("NNN", p, resolve, reject);
+    triple = resolve && reject ? PyTuple_New(3) : NULL;
+    if (triple) {
+        PyTuple_SET_ITEM(triple, 0, (PyObject *)p);
+        PyTuple_SET_ITEM(triple, 1, resolve);
+        PyTuple_SET_ITEM(triple, 2, reject);
+        return triple;
+    }
     Py_DECREF(p);
     Py_XDECREF(resolve);
     Py_XDECREF(reject);

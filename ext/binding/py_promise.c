@@ -14,7 +14,7 @@
  * Dead promises wait on a list of their loop to be used again. That is for builds with the GIL:
  * without it a promise may die on any thread. */
 
-enum { FREE_MAX = 1024 };
+enum { FREE_MAX = 4096 };
 
 #ifdef Py_GIL_DISABLED
 static PromiseObject *take_free(LoopObject *Py_UNUSED(loop)) {
@@ -163,9 +163,13 @@ void promise_reject_errno(PromiseObject *p, int err, const char *call, PyObject 
 }
 
 void promise_subscribe(PromiseObject *p, PromiseObject *child) {
-    bool late = p->core.self.job.flags & CP_REPORTED;
     Py_INCREF(child);
-    if (cp_promise_subscribe(&p->core, &child->core.self))
+    promise_subscribe_reaction(p, &child->core.self);
+}
+
+void promise_subscribe_reaction(PromiseObject *p, struct cp_reaction *reaction) {
+    bool late = p->core.self.job.flags & CP_REPORTED;
+    if (cp_promise_subscribe(&p->core, reaction))
         Py_INCREF((PyObject *)p->core.value);
     if (late) {
         p->core.self.job.flags &= (uint8_t)~CP_REPORTED;
@@ -369,9 +373,12 @@ static PyObject *promise_create(PyTypeObject *type, PyObject *args, PyObject *kw
 /* ---- Life and death
  * ---------------------------------------------------------------------------------------------- */
 
+/* An element is part of the promise on which it waits: what it refers to is visited for it. */
 static int visit_reaction(struct cp_job *job, void *arg) {
     void **visit = arg;
-    return ((visitproc)visit[0])((PyObject *)PROMISE_OF(cp_promise_of(job)), visit[1]);
+    PyObject *object = job->kind == KIND_ELEMENT ? cp_reaction_of(job)->ok
+                                                 : (PyObject *)PROMISE_OF(cp_promise_of(job));
+    return ((visitproc)visit[0])(object, visit[1]);
 }
 
 static PyObject *ok_object(PromiseObject *p) {
@@ -406,15 +413,13 @@ static int promise_clear(PromiseObject *self) {
     struct cp_job *job;
     if (self->core.self.job.kind == KIND_ROOT)
         promise_unroot(self);
-    else if (self->core.self.job.kind == KIND_ELEMENT && ok)
-        combiner_forget(self);
     self->core.self.ok = NULL;
     if (arg) { /* in no queue any more: the loop was closed */
         self->core.self.job.phase = CP_IDLE;
         self->core.self.arg = NULL;
     }
     while ((job = cp_promise_drop_reaction(&self->core)))
-        Py_DECREF(PROMISE_OF(cp_promise_of(job)));
+        loop_drop_job(job);
     if (cp_promise_state(&self->core) != CP_PENDING) {
         value = self->core.value; /* somebody may still look at a promise that is being collected */
         self->core.value = Py_NewRef(Py_None);

@@ -158,7 +158,7 @@ static void promise_is_due(PromiseObject *p, PyObject *value) {
         promise_fulfil(p, Py_NewRef(value));
     } else if (p->core.self.job.phase == CP_WAITING) {
         Py_CLEAR(p->core.self.ok);
-        promise_give_up(p);
+        reaction_give_up(PROMISE_LOOP(p), &p->core.self);
         PyErr_SetString(PyExc_TimeoutError, "timeout() expired before the promise settled");
         promise_reject(p, take_raised());
     }
