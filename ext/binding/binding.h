@@ -60,14 +60,17 @@ struct LoopObject {
     bool driving; /* a coroutine is being stepped by us, not by asyncio */
     struct contexts contexts; /* py_context.c */
     PromiseObject *roots;     /* first of the pending promises that are settled from outside */
-    PromiseObject *free;      /* dead promises to be used again, linked by job.next */
+#ifdef Py_GIL_DISABLED
+    PyMutex roots_lock;
+#endif
+    PromiseObject *free; /* dead promises to be used again, linked by job.next */
     int free_count;
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
     PyObject *on_unhandled_rejection, *on_rejection_handled; /* callables or NULL */
     PyObject *on_slow_callback;                              /* callable or NULL */
-    PyObject *origins;               /* in debug mode: {address of a promise: where it was made} */
-    PyObject *guest_of, *guest_turn; /* the asyncio loop that runs this one, and what it calls */
-    double slow_callback_duration;   /* seconds */
+    PyObject *origins;             /* in debug mode: {address of a promise: where it was made} */
+    PyObject *guest_of, *guest;    /* the asyncio loop that runs this one, and what speaks to it */
+    double slow_callback_duration; /* seconds */
     Py_ssize_t promises_alive;
     unsigned forks;    /* fork_count() at its birth: a forked child must not use it */
     uint8_t unhandled; /* enum unhandled_mode */
@@ -175,6 +178,7 @@ int slow_end(struct slow_watch *watch, int err);
 
 /* ---- Guests: loops that an asyncio loop runs (py_guest.c) */
 void guest_ready(struct cp_loop *core);
+void guest_end(LoopObject *loop); /* the loop closes */
 PyObject *loop_guest_begin(LoopObject *self, PyObject *args);
 PyObject *loop_guest_turn(LoopObject *self, PyObject *args);
 extern const char loop_guest_begin_doc[], loop_guest_turn_doc[];

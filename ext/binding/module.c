@@ -87,6 +87,13 @@ static PyObject *cp_current_loop(PyObject *module, PyObject *Py_UNUSED(args)) {
     return loop || PyErr_Occurred() ? (PyObject *)loop : Py_NewRef(Py_None);
 }
 
+static PyObject *cp_close_thread_loop(PyObject *module, PyObject *Py_UNUSED(args)) {
+    LoopObject *loop = loop_current_or_null(state_of_module(module));
+    int err = loop && !loop->running ? loop_close_now(loop) : 0;
+    Py_XDECREF(loop);
+    return err < 0 || PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *cp_set_current_loop(PyObject *module, PyObject *loop) {
     LoopObject *outer;
     if (!Py_IS_TYPE(loop, state_of_module(module)->Loop))
@@ -104,6 +111,7 @@ static PyMethodDef module_methods[] = {
     {"run", FASTCALL(cp_run), METH_VARARGS | METH_KEYWORDS, run_doc},
     {"sleep", FASTCALL(cp_sleep), METH_FASTCALL, sleep_doc},
     {"_current_loop", cp_current_loop, METH_NOARGS, "This thread's loop, or None."},
+    {"_close_thread_loop", cp_close_thread_loop, METH_NOARGS, "Closes this thread's loop, if any."},
     {"_set_current_loop", cp_set_current_loop, METH_O, "Makes a Loop this thread's."},
     {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
     {"connect_tcp", FASTCALL(cp_connect_tcp), METH_VARARGS | METH_KEYWORDS, cp_connect_tcp_doc},

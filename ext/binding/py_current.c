@@ -71,20 +71,6 @@ static int set_current(module_state *state, LoopObject *loop) {
     return 0;
 }
 
-LoopObject *loop_current(module_state *state) {
-    LoopObject *loop;
-    if (cached.state_id == state->id && cached.loop && usable(cached.loop))
-        return (LoopObject *)Py_NewRef(cached.loop);
-    loop = look_up(state);
-    if (loop && usable(loop))
-        return (LoopObject *)Py_NewRef(loop);
-    if (PyErr_Occurred() || !(loop = loop_new(state)))
-        return NULL;
-    if (set_current(state, loop) < 0)
-        Py_CLEAR(loop);
-    return loop;
-}
-
 LoopObject *loop_current_or_null(module_state *state) {
     LoopObject *loop = look_up(state);
     return loop && usable(loop) ? (LoopObject *)Py_NewRef(loop) : NULL;
@@ -94,6 +80,63 @@ LoopObject *loop_running_or_null(module_state *state) {
     LoopObject *loop = look_up(state);
     return loop && usable(loop) && (loop->running || loop->guest_of) ? (LoopObject *)Py_NewRef(loop)
                                                                      : NULL;
+}
+
+/* ---- A loop that was made because a thread needed one ends with that thread: nobody else could
+ * run it. A capsule in the thread state's dictionary sees to that. */
+
+static void close_owned(PyObject *capsule) {
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
+    LoopObject *loop = PyCapsule_GetPointer(capsule, "cpromise.Loop");
+    if (loop_is_here(loop) && usable(loop) && !loop->running && loop_close_now(loop) < 0)
+        loop_report(loop, (PyObject *)loop);
+    Py_DECREF(loop);
+    if (raised)
+        restore_raised(raised);
+}
+
+static int own(module_state *state, LoopObject *loop) {
+    PyObject *dict = PyThreadState_GetDict();
+    PyObject *capsule = dict ? PyCapsule_New(loop, "cpromise.Loop", close_owned) : NULL;
+    int err;
+    if (!capsule)
+        return -1;
+    Py_INCREF(loop);
+    err = PyDict_SetItem(dict, state->str_owned_loop, capsule);
+    Py_DECREF(capsule);
+    return err;
+}
+
+static LoopObject *make_current(module_state *state) {
+    LoopObject *loop = loop_new(state);
+    if (loop && (set_current(state, loop) < 0 || own(state, loop) < 0))
+        Py_CLEAR(loop);
+    return loop;
+}
+
+/* A guest whose asyncio loop was closed cannot run any more. */
+static bool is_stranded(LoopObject *loop) {
+    PyObject *closed =
+        loop->guest_of ? PyObject_CallMethod(loop->guest_of, "is_closed", NULL) : NULL;
+    bool stranded = closed && PyObject_IsTrue(closed) == 1;
+    Py_XDECREF(closed);
+    PyErr_Clear();
+    return stranded;
+}
+
+LoopObject *loop_current(module_state *state) {
+    LoopObject *loop;
+    if (cached.state_id == state->id && cached.loop && usable(cached.loop) &&
+        !cached.loop->guest_of)
+        return (LoopObject *)Py_NewRef(cached.loop);
+    loop = loop_current_or_null(state);
+    if (loop && is_stranded(loop)) {
+        int err = loop_close_now(loop);
+        Py_CLEAR(loop);
+        if (err < 0)
+            return NULL;
+    }
+    return loop || PyErr_Occurred() ? loop : make_current(state);
 }
 
 int current_swap(LoopObject *loop, LoopObject **outer) {

@@ -18,9 +18,12 @@ static int give_outcome(PromiseObject *self, PyObject **result) {
     return 0;
 }
 
-/* The outcome is being looked at by somebody who is told of a rejection. */
+/* The outcome is being looked at by somebody who is told of a rejection; the loop keeps no account
+ * of other threads. */
 static void mark_handled(PromiseObject *self) {
     bool late = self->core.self.job.flags & CP_REPORTED;
+    if (!loop_is_here(PROMISE_LOOP(self)))
+        return;
     self->core.self.job.flags |= CP_HANDLED;
     if (late) {
         self->core.self.job.flags &= (uint8_t)~CP_REPORTED;
@@ -31,7 +34,12 @@ static void mark_handled(PromiseObject *self) {
 PySendResult promise_await_step(PromiseObject *self, PyObject *Py_UNUSED(sent), PyObject **result) {
     LoopObject *loop = PROMISE_LOOP(self);
     bool pending = cp_promise_state(&self->core) == CP_PENDING;
+    *result = NULL;
     if (pending || (loop->driving && loop->resume != self->core.value)) {
+        if (!loop_is_here(loop)) {
+            loop_check(loop, "await a promise of");
+            return PYGEN_ERROR;
+        }
         self->core.self.job.flags |= FLAG_BLOCKING;
         *result = Py_NewRef(self);
         return PYGEN_NEXT;

@@ -3,36 +3,46 @@
  * here is only what it is made of. */
 #include "binding.h"
 
+static void tell(LoopObject *loop, const char *what) {
+    PyObject *done = PyObject_CallMethod(loop->guest, what, NULL);
+    if (!done)
+        loop_report(loop, loop->guest);
+    Py_XDECREF(done);
+}
+
 /* Work was queued between two turns: asks asyncio for one, once. */
 void guest_ready(struct cp_loop *core) {
     LoopObject *loop = LOOP_OF(core);
-    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL, *done;
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     core->notify = false;
-    if (loop->guest_turn) {
-        done = PyObject_CallNoArgs(loop->guest_turn);
-        if (!done)
-            loop_report(loop, loop->guest_turn);
-        Py_XDECREF(done);
-    }
+    tell(loop, "ask");
     if (raised)
         restore_raised(raised);
 }
 
+void guest_end(LoopObject *loop) {
+    if (loop->guest)
+        tell(loop, "detach");
+    Py_CLEAR(loop->guest);
+    Py_CLEAR(loop->guest_of);
+}
+
 const char loop_guest_begin_doc[] =
-    "_guest_begin($self, host, ask, /) -> int\n--\n\n"
+    "_guest_begin($self, host, guest, /) -> int\n--\n\n"
     "From now on `host`, an asyncio loop, runs this loop: it calls _guest_turn() when the "
     "returned\n"
-    "descriptor is readable, and when ask() was called to say that there is work.";
+    "descriptor is readable, and when guest.ask() was called to say that there is work.\n"
+    "guest.detach() is called when this loop closes.";
 PyObject *loop_guest_begin(LoopObject *self, PyObject *args) {
-    PyObject *host, *ask;
-    if (!PyArg_ParseTuple(args, "OO:_guest_begin", &host, &ask) || loop_check(self, "attach") < 0)
+    PyObject *host, *guest;
+    if (!PyArg_ParseTuple(args, "OO:_guest_begin", &host, &guest) || loop_check(self, "attach") < 0)
         return NULL;
     if (self->running) {
         PyErr_SetString(PyExc_RuntimeError, "a running loop cannot be attached to another one");
         return NULL;
     }
     Py_XSETREF(self->guest_of, Py_NewRef(host));
-    Py_XSETREF(self->guest_turn, Py_NewRef(ask));
+    Py_XSETREF(self->guest, Py_NewRef(guest));
     cp_loop_idle(&self->core);
     self->core.notify = true;
     return PyLong_FromLong(cp_loop_fileno(&self->core));

@@ -424,6 +424,7 @@ static void close_loop(LoopObject *self) {
     struct cp_job *job;
     self->closing = true;
     self->core.notify = false;
+    guest_end(self);
     end_waiting(self);
     mark_closed(self);
     reject_roots(self);
@@ -431,8 +432,6 @@ static void close_loop(LoopObject *self) {
         loop_drop_job(job);
     Py_CLEAR(self->settled_none);
     Py_CLEAR(self->contexts.snapshot);
-    Py_CLEAR(self->guest_of);
-    Py_CLEAR(self->guest_turn);
     cp_loop_close(&self->core);
     current_forget(self);
 }
@@ -466,7 +465,7 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->on_rejection_handled);
     Py_VISIT(self->on_slow_callback);
     Py_VISIT(self->guest_of);
-    Py_VISIT(self->guest_turn);
+    Py_VISIT(self->guest);
     Py_VISIT(self->contexts.snapshot);
     return 0;
 }
@@ -477,7 +476,7 @@ static int loop_clear(LoopObject *self) {
     Py_CLEAR(self->on_rejection_handled);
     Py_CLEAR(self->on_slow_callback);
     Py_CLEAR(self->guest_of);
-    Py_CLEAR(self->guest_turn);
+    Py_CLEAR(self->guest);
     Py_CLEAR(self->contexts.snapshot);
     return 0;
 }

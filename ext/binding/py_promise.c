@@ -78,22 +78,38 @@ PromiseObject *promise_new(LoopObject *loop) {
 /* ---- Roots: the pending promises that something outside the loop will settle. They are linked, so
  * that a loop that closes can reject them. */
 
+#ifdef Py_GIL_DISABLED /* a root may die on any thread */
+#define LOCK_ROOTS(loop)   PyMutex_Lock(&(loop)->roots_lock)
+#define UNLOCK_ROOTS(loop) PyMutex_Unlock(&(loop)->roots_lock)
+#else
+#define LOCK_ROOTS(loop)
+#define UNLOCK_ROOTS(loop)
+#endif
+
 void promise_make_root(PromiseObject *p) {
     LoopObject *loop = PROMISE_LOOP(p);
+    LOCK_ROOTS(loop);
     p->core.self.job.kind = KIND_ROOT;
     p->core.self.ok = loop->roots;
     p->core.self.arg = &loop->roots;
     if (loop->roots)
         loop->roots->core.self.arg = &p->core.self.ok;
     loop->roots = p;
+    UNLOCK_ROOTS(loop);
 }
 
-void promise_unroot(PromiseObject *p) {
+static void unlink_root(PromiseObject *p) {
     PromiseObject *next = p->core.self.ok;
     void **pointer = p->core.self.arg;
     *pointer = next;
     if (next)
         next->core.self.arg = pointer;
+}
+
+void promise_unroot(PromiseObject *p) {
+    LOCK_ROOTS(PROMISE_LOOP(p));
+    unlink_root(p);
+    UNLOCK_ROOTS(PROMISE_LOOP(p));
     p->core.self.ok = p->core.self.arg = NULL;
     p->core.self.job.kind = CP_PASS;
     Py_CLEAR(p->context);

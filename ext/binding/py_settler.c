@@ -103,8 +103,8 @@ int settler_reject_raised(PyObject *settler) {
     return 0;
 }
 
-/* ---- The call of a thenable's `then`. The promise is already claimed by the resolution that found
- * the thenable; a new epoch makes the thenable's own pair. */
+/* ---- The call of a thenable's `then`, with a pair of its own: the claim of the resolution that
+ * found the thenable, if it came by a pair, has made a new epoch. */
 
 static int call_then(PromiseObject *p, PyObject *then) {
     PyObject *args[2] = {settler_new(p, false), settler_new(p, true)}, *result = NULL;
@@ -124,7 +124,6 @@ int run_thenable(PromiseObject *p) {
     int err;
     promise_take_job(p, &then, &unused);
     p->context = NULL;
-    p->core.self.job.word++;
     promise_make_root(p); /* whoever has the pair settles it */
     err = context_use(PROMISE_LOOP(p), context);
     Py_DECREF(context);

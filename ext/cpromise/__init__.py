@@ -1,5 +1,7 @@
 """Promises for Python on a native event loop: chain calls instead of nesting callbacks."""
 
+import atexit as _atexit
+
 from ._cpromise import (
     Loop,
     Promise,
@@ -7,6 +9,7 @@ from ._cpromise import (
     Stream,
     Timer,
     __build__,
+    _close_thread_loop,
     all_keyed,
     all_settled_keyed,
     connect_tcp,
@@ -21,6 +24,9 @@ from ._errors import AggregateError, LoopClosedError, PromiseError, RejectionErr
 from ._functions import interval, promisify
 from ._version import __version__
 from .aio import attach
+
+# What still waits at the end of the interpreter is told so while Python code can run.
+_atexit.register(_close_thread_loop)
 
 __all__ = [
     "AggregateError",

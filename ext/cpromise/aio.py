@@ -11,7 +11,7 @@ class _Guest:
         self.loop = Loop()
         self.timer = None
         self.asked = False
-        self.descriptor = self.loop._guest_begin(host, self.ask)
+        self.descriptor = self.loop._guest_begin(host, self)
         host.add_reader(self.descriptor, self.turn)
 
     def ask(self):
@@ -19,13 +19,20 @@ class _Guest:
             self.asked = True
             self.host.call_soon(self.turn)
 
-    def turn(self):
-        self.asked = False
+    def detach(self):
+        self.stop_timer()
+        if not self.host.is_closed():
+            self.host.remove_reader(self.descriptor)
+
+    def stop_timer(self):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+    def turn(self):
+        self.asked = False
+        self.stop_timer()
         if self.loop.is_closed():
-            self.host.remove_reader(self.descriptor)
             return
         try:
             wait = self.loop._guest_turn()
@@ -48,6 +55,8 @@ def attach(asyncio_loop):
     if asyncio_loop.is_closed():
         raise RuntimeError("attach(): this asyncio loop is closed; attach to one that is open")
     current = _current_loop()
+    if current is not None and current._guest_of is not None and current._guest_of.is_closed():
+        current.close()
     if current is not None and current.is_running():
         raise RuntimeError("attach(): a cpromise loop is running on this thread; it cannot be a guest as well")
     if current is not None and current._guest_of is asyncio_loop:
