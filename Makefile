@@ -5,6 +5,8 @@ PYTHON  ?= python3
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 MODE    ?= release
 MATRIX  ?= default
+N       ?= 100000
+PYTHONS ?=
 RUNFLAGS ?=
 V       ?=
 
@@ -52,7 +54,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py sanitize bench bench-cpromise check env clean help setup
+.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak sanitize bench bench-cpromise check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -138,6 +140,12 @@ test-c: setup  ## Run the C tests only
 
 test-py: setup all  ## Run the Python tests only; T='-k name' selects
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python -m pytest -q tests/py $(T)
+
+conformance: setup  ## Promise tests on every interpreter found, plain, debug and under sanitizers; PYTHONS='...' names them
+	@$(VENV)/bin/python scripts/conformance $(PYTHONS)
+
+fuzz-order: setup ext  ## N random promise programs here and in node: the traces must be equal
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python tests/order/fuzz.py --count $(N) $(if $(SEED),--seed $(SEED))
 
 sanitize: setup  ## Run the tests of the core's threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io offload)

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent import futures
 from contextvars import Context
-from types import TracebackType
+from types import GenericAlias, TracebackType
 from typing import Any, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer, ParamSpec, Self, TypeVarTuple, Unpack
@@ -18,6 +18,35 @@ _T5 = TypeVar("_T5")
 _E = TypeVar("_E", bound=BaseException)
 _P = ParamSpec("_P")
 _Ts = TypeVarTuple("_Ts")
+
+__all__ = [
+    "AggregateError",
+    "Loop",
+    "LoopClosedError",
+    "Promise",
+    "PromiseError",
+    "RejectionError",
+    "Server",
+    "Stream",
+    "Timer",
+    "UnhandledRejections",
+    "WorkerDied",
+    "WrongLoopError",
+    "__build__",
+    "__version__",
+    "all_keyed",
+    "all_settled_keyed",
+    "attach",
+    "connect_tcp",
+    "get_running_loop",
+    "interval",
+    "map",
+    "promisify",
+    "run",
+    "serve_tcp",
+    "sleep",
+    "to_thread",
+]
 
 __version__: str
 __build__: str
@@ -142,6 +171,7 @@ class Promise(Generic[_T]):
     def from_future(cls, future: asyncio.Future[_U] | futures.Future[_U] | Promise[_U], /) -> Promise[_U]: ...
     @classmethod
     def from_coroutine(cls, coroutine: Coroutine[Any, Any, _U], /) -> Promise[_U]: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     # the face that asyncio knows a future by
     _asyncio_future_blocking: bool
     def add_done_callback(self, callback: Callable[[Promise[_T]], object], /, *, context: Context | None = None) -> None: ...
