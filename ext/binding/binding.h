@@ -173,7 +173,9 @@ struct slow_watch {
     PyObject *what;
     cp_ns start;
 };
-void slow_begin(struct slow_watch *watch, LoopObject *loop, const struct cp_job *job);
+void slow_begin(struct slow_watch *watch, LoopObject *loop, PyObject *what);
+/* The user's function that a job is about to call, or None. Borrowed. */
+PyObject *job_function(struct cp_job *job);
 int slow_end(struct slow_watch *watch, int err);
 
 /* ---- Guests: loops that an asyncio loop runs (py_guest.c) */
@@ -195,7 +197,8 @@ struct cp_job *callback_new(LoopObject *loop, PyObject *fn, PyObject *const *arg
                             Py_ssize_t nargs);
 int run_callback(LoopObject *loop, struct cp_job *job);
 void callback_drop(struct cp_job *job);
-PyObject *callback_function(struct cp_job *job); /* borrowed */
+PyObject *callback_function(struct cp_job *job);  /* borrowed */
+PyObject *timer_function(struct cp_timer *timer); /* borrowed; None for a promise's */
 /* A Timer that calls fn(*args). New reference. */
 PyObject *timer_start_call(LoopObject *loop, cp_ns when, PyObject *fn, PyObject *const *args,
                            Py_ssize_t nargs);

@@ -79,18 +79,18 @@ int loop_set_debug(LoopObject *loop, PyObject *debug) {
 
 /* ---- Slow callbacks */
 
-static PyObject *what_runs(const struct cp_job *job) {
-    const PromiseObject *p = PROMISE_OF(cp_promise_of((struct cp_job *)job));
+PyObject *job_function(struct cp_job *job) {
+    const PromiseObject *p = PROMISE_OF(cp_promise_of(job));
     if (job->kind == KIND_CALLBACK)
-        return callback_function((struct cp_job *)job);
+        return callback_function(job);
     if ((job->kind >= KIND_THEN && job->kind <= KIND_TAP) || job->kind == KIND_TASK)
         return p->core.self.ok;
     return Py_None;
 }
 
-void slow_begin(struct slow_watch *watch, LoopObject *loop, const struct cp_job *job) {
+void slow_begin(struct slow_watch *watch, LoopObject *loop, PyObject *what) {
     watch->loop = loop;
-    watch->what = Py_NewRef(what_runs(job));
+    watch->what = Py_NewRef(what);
     watch->start = cp_now();
 }
 

@@ -221,16 +221,22 @@ void loop_report(LoopObject *Py_UNUSED(loop), PyObject *where) {
 
 static int run_timed_job(struct cp_loop *core, struct cp_job *job) {
     struct slow_watch watch;
-    slow_begin(&watch, LOOP_OF(core), job);
+    slow_begin(&watch, LOOP_OF(core), job_function(job));
     return slow_end(&watch, run_job(core, job));
 }
 
-#define HOST(run_function)                                                                         \
+static int fire_timed(struct cp_loop *core, struct cp_timer *timer) {
+    struct slow_watch watch;
+    slow_begin(&watch, LOOP_OF(core), timer_function(timer));
+    return slow_end(&watch, timer_fire(core, timer));
+}
+
+#define HOST(run_function, fire_function)                                                          \
     {                                                                                              \
-        .run = run_function, .fire = timer_fire, .unhandled = report_unhandled,                    \
+        .run = run_function, .fire = fire_function, .unhandled = report_unhandled,                 \
         .breathe = breathe, .ready = guest_ready, .before_wait = before_wait,                      \
         .after_wait = after_wait, .worker_start = worker_start, .worker_end = worker_end,          \
     }
 
-const struct cp_host loop_host = HOST(run_job);
-const struct cp_host debug_host = HOST(run_timed_job);
+const struct cp_host loop_host = HOST(run_job, timer_fire);
+const struct cp_host debug_host = HOST(run_timed_job, fire_timed);

@@ -170,6 +170,11 @@ static int call_due(LoopObject *loop, TimerObject *self) {
     return finish_callback(loop, PyObject_Call(self->what, self->value, NULL));
 }
 
+PyObject *timer_function(struct cp_timer *timer) {
+    TimerObject *self = TIMER_OF(timer);
+    return self->context ? self->what : Py_None;
+}
+
 int timer_fire(struct cp_loop *core, struct cp_timer *timer) {
     TimerObject *self = TIMER_OF(timer);
     LoopObject *loop = LOOP_OF(core);
