@@ -15,8 +15,13 @@
 
 /* ---- Module state: every type and exception of one interpreter's cpromise. No static PyObject
  * anywhere. */
+typedef struct LoopObject LoopObject;
+typedef struct PromiseObject PromiseObject;
+
 typedef struct {
-    uint64_t id; /* never given twice in a process */
+    uint64_t id;         /* never given twice in a process */
+    PromiseObject *free; /* dead promises to be used again, linked by job.next */
+    int free_count;
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
@@ -37,8 +42,6 @@ module_state *
 state_of_type(PyTypeObject *defining); /* of one of our heap types (not a subclass); never fails */
 
 /* ---- Objects */
-typedef struct LoopObject LoopObject;
-typedef struct PromiseObject PromiseObject;
 
 /* The contexts (contextvars) of a loop's jobs. */
 struct contexts {
@@ -63,8 +66,7 @@ struct LoopObject {
 #ifdef Py_GIL_DISABLED
     PyMutex roots_lock;
 #endif
-    PromiseObject *free; /* dead promises to be used again, linked by job.next */
-    int free_count;
+
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
     PyObject *on_unhandled_rejection, *on_rejection_handled; /* callables or NULL */
     PyObject *on_slow_callback;                              /* callable or NULL */
@@ -273,8 +275,8 @@ PromiseObject *promise_new_root(LoopObject *loop);
 void promise_make_root(PromiseObject *p);
 /* Ends that: p's slots are free again. */
 void promise_unroot(PromiseObject *p);
-/* Gives the memory of dead promises back, when the loop dies. */
-void promise_drop_free(LoopObject *loop);
+/* Gives the memory of dead promises back, when the module dies. */
+void promise_drop_free(module_state *state);
 /* A child of p with this kind, `ok` (borrowed, or NULL) and the present context. NULL on error. */
 PromiseObject *promise_derive(PromiseObject *p, uint8_t kind, PyObject *ok);
 /* The job of p, a queued reaction, has begun: its `ok` and `arg` go to the caller. */

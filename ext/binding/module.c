@@ -212,6 +212,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
 static int module_clear(PyObject *module) {
     module_state *state = state_of_module(module);
     PyObject **objects = (PyObject **)&state->Promise;
+    promise_drop_free(state);
     for (size_t i = 0; i < STATE_OBJECTS; i++)
         Py_CLEAR(objects[i]);
     return 0;

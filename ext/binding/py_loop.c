@@ -497,7 +497,6 @@ static void loop_dealloc(LoopObject *self) {
     PyObject_GC_UnTrack(self);
     loop_clear(self);
     Py_CLEAR(self->origins);
-    promise_drop_free(self);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }

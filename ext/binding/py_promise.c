@@ -11,36 +11,37 @@
 
 /* ---- Making
  * ---------------------------------------------------------------------------------------------------------
- * Dead promises wait on a list of their loop to be used again. That is for builds with the GIL:
- * without it a promise may die on any thread. */
+ * Dead promises wait on a list of their interpreter to be used again, which also spares the garbage
+ * collector: it counts what is allocated. That is for builds with the GIL: without it a promise may
+ * die on any thread. */
 
 enum { FREE_MAX = 4096 };
 
 #ifdef Py_GIL_DISABLED
-static PromiseObject *take_free(LoopObject *Py_UNUSED(loop)) {
+static PromiseObject *take_free(module_state *Py_UNUSED(state)) {
     return NULL;
 }
-static bool keep_free(LoopObject *Py_UNUSED(loop), PromiseObject *Py_UNUSED(p)) {
+static bool keep_free(module_state *Py_UNUSED(state), PromiseObject *Py_UNUSED(p)) {
     return false;
 }
 #define COUNT_ALIVE(loop, change)                                                                  \
     __atomic_fetch_add(&(loop)->promises_alive, change, __ATOMIC_RELAXED)
 #else
-static PromiseObject *take_free(LoopObject *loop) {
-    PromiseObject *p = loop->free;
+static PromiseObject *take_free(module_state *state) {
+    PromiseObject *p = state->free;
     if (p) {
-        loop->free = (PromiseObject *)p->core.self.job.next;
-        loop->free_count--;
+        state->free = (PromiseObject *)p->core.self.job.next;
+        state->free_count--;
         _Py_NewReference((PyObject *)p);
     }
     return p;
 }
-static bool keep_free(LoopObject *loop, PromiseObject *p) {
-    if (loop->free_count >= FREE_MAX)
+static bool keep_free(module_state *state, PromiseObject *p) {
+    if (state->free_count >= FREE_MAX)
         return false;
-    p->core.self.job.next = (struct cp_job *)loop->free;
-    loop->free = p;
-    loop->free_count++;
+    p->core.self.job.next = (struct cp_job *)state->free;
+    state->free = p;
+    state->free_count++;
     return true;
 }
 #define COUNT_ALIVE(loop, change) ((loop)->promises_alive += (change))
@@ -52,17 +53,17 @@ static void give_back(PromiseObject *p) {
     Py_DECREF(type);
 }
 
-void promise_drop_free(LoopObject *loop) {
+void promise_drop_free(module_state *state) {
     PromiseObject *p;
-    while ((p = loop->free)) {
-        loop->free = (PromiseObject *)p->core.self.job.next;
+    state->free_count = FREE_MAX; /* what dies from now on is not kept */
+    while ((p = state->free)) {
+        state->free = (PromiseObject *)p->core.self.job.next;
         give_back(p);
     }
-    loop->free_count = 0;
 }
 
 PromiseObject *promise_new(LoopObject *loop) {
-    PromiseObject *p = take_free(loop);
+    PromiseObject *p = take_free(loop->state);
     if (!p && !(p = PyObject_GC_New(PromiseObject, loop->state->Promise)))
         return NULL;
     cp_promise_init(&p->core, &loop->core);
@@ -452,7 +453,7 @@ static void free_promise(PromiseObject *self) {
     if (loop->debug)
         origin_forget(self);
     COUNT_ALIVE(loop, -1);
-    if (!keep_free(loop, self))
+    if (!keep_free(loop->state, self))
         give_back(self);
     Py_DECREF(loop);
 }
