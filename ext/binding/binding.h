@@ -67,6 +67,7 @@ struct LoopObject {
     PyMutex roots_lock;
 #endif
 
+    PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
     PyObject *on_unhandled_rejection, *on_rejection_handled; /* callables or NULL */
     PyObject *on_slow_callback;                              /* callable or NULL */
@@ -101,10 +102,17 @@ LoopObject *loop_current_or_null(module_state *state);
 LoopObject *loop_running_or_null(module_state *state);
 /* A new open loop of this thread that is not its current one. New reference. */
 LoopObject *loop_new(module_state *state);
+/* Methods of Loop in py_run.c */
+PyObject *loop_run(LoopObject *self, PyObject *main);
+PyObject *loop_run_forever(LoopObject *self, PyObject *ignored);
+PyObject *loop_stop(LoopObject *self, PyObject *ignored);
+extern const char loop_run_doc[], loop_run_forever_doc[], loop_stop_doc[];
 /* Runs until `main` has settled; its value (new reference), or NULL with its reason raised. */
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
 /* Whether this build has the backend of that name; sets ValueError. */
 bool loop_has_backend(const char *name);
+/* Closes the asynchronous generators that are unfinished. 0 or -1. */
+int loop_finish_asyncgens(LoopObject *loop);
 /* Loop.close(). 0 or -1. */
 int loop_close_now(LoopObject *loop);
 /* What every loop does for the core, and the end of a job or of work that will never run. py_host.c

@@ -21,6 +21,8 @@ module_state *state_of_type(PyTypeObject *defining) {
 /* Runs main and closes the loop, whatever happens. */
 static PyObject *run_and_close(LoopObject *loop, PyObject *main) {
     PyObject *result = loop_run_main(loop, main), *raised = result ? NULL : take_raised();
+    if (loop_finish_asyncgens(loop) < 0)
+        loop_report(loop, (PyObject *)loop);
     if (loop_close_now(loop) < 0 && raised)
         PyErr_Clear();
     if (raised)

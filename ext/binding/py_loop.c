@@ -1,156 +1,11 @@
-/* py_loop.c - the Loop type: running, queueing, closing. What it does for the core is in py_host.c;
- * which loop is whose, in py_current.c. */
+/* py_loop.c - the Loop type: queueing, opening, closing. How it runs is in py_run.c, what it does
+ * for the core in py_host.c; which loop is whose, in py_current.c. */
 #include "binding.h"
 #include <errno.h>
 
-/* ---- Running
- * -------------------------------------------------------------------------------------------------------
+/* ---- Driving it from outside
+ * ---------------------------------------------------------------------------------------------------------
  */
-
-/* signal.set_wakeup_fd(fd): the descriptor that was set before, or -1 with an exception set. */
-static int set_wakeup_fd(int fd) {
-    PyObject *module = PyImport_ImportModule("_signal");
-    PyObject *old = module ? PyObject_CallMethod(module, "set_wakeup_fd", "i", fd) : NULL;
-    int result = old ? (int)PyLong_AsLong(old) : -1;
-    Py_XDECREF(old);
-    Py_XDECREF(module);
-    return result;
-}
-
-/* Only the main thread of the main interpreter gets signals; there, one byte in the loop's pipe
- * ends the wait. Elsewhere Python refuses. */
-static void watch_signals(LoopObject *loop, int *old_fd) {
-    *old_fd = set_wakeup_fd(loop->core.wake_fd);
-    loop->signals = !PyErr_Occurred();
-    PyErr_Clear();
-}
-
-static void unwatch_signals(LoopObject *loop, int old_fd) {
-    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
-    if (loop->signals)
-        set_wakeup_fd(old_fd);
-    loop->signals = false;
-    if (raised)
-        restore_raised(raised);
-}
-
-static int begin_run(LoopObject *loop, LoopObject **outer, int *old_fd) {
-    if (loop_check(loop, "run") < 0)
-        return -1;
-    if (loop->running || loop->guest_of) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        loop->running ? "this loop is running already; await the promise instead "
-                                        "of calling run()"
-                                      : "this loop is attached to an asyncio loop, which runs it; "
-                                        "await the promise there instead of calling run()");
-        return -1;
-    }
-    if (current_swap(loop, outer) < 0)
-        return -1;
-    loop->running = true;
-    loop->core.stopped = false;
-    watch_signals(loop, old_fd);
-    return 0;
-}
-
-static void end_run(LoopObject *loop, LoopObject *outer, int old_fd) {
-    unwatch_signals(loop, old_fd);
-    loop->running = false;
-    current_restore(loop->state, outer);
-}
-
-static int turn(LoopObject *loop) {
-    int err = cp_loop_step(&loop->core, CP_FOREVER);
-    if (err < 0 && !PyErr_Occurred()) {
-        errno = -err;
-        PyErr_SetFromErrno(PyExc_OSError);
-    }
-    if (err == 0 && loop->signals)
-        err = PyErr_CheckSignals();
-    return err;
-}
-
-/* Turns until `main` has settled (NULL: until stop() is called). */
-static int run_until(LoopObject *loop, PromiseObject *main) {
-    struct contexts saved;
-    int err;
-    loop_begin_jobs(loop, &saved);
-    err = cp_drain(&loop->core);
-    while (err >= 0 && (main ? cp_promise_state(&main->core) == CP_PENDING : !loop->core.stopped))
-        err = turn(loop);
-    loop_end_jobs(loop, &saved);
-    return err < 0 ? -1 : 0;
-}
-
-static PyObject *outcome(LoopObject *loop, PromiseObject *main) {
-    if (cp_promise_state(&main->core) == CP_FULFILLED)
-        return Py_NewRef((PyObject *)main->core.value);
-    raise_reason(loop->state, main->core.value);
-    return NULL;
-}
-
-static bool is_awaitable(PyObject *obj) {
-    return PyCoro_CheckExact(obj) ||
-           (Py_TYPE(obj)->tp_as_async && Py_TYPE(obj)->tp_as_async->am_await);
-}
-
-/* The promise of `main`: an awaitable, or a function that returns one. */
-static PromiseObject *main_promise(LoopObject *loop, PyObject *main) {
-    PromiseObject *p = NULL;
-    PyObject *awaitable =
-        is_awaitable(main) || !PyCallable_Check(main) ? Py_NewRef(main) : PyObject_CallNoArgs(main);
-    if (awaitable && !is_awaitable(awaitable))
-        PyErr_Format(
-            PyExc_TypeError,
-            "run() takes a coroutine, a promise or a function that returns one, not %.200s",
-            Py_TYPE(awaitable)->tp_name);
-    else if (awaitable)
-        p = promise_from(loop, awaitable);
-    Py_XDECREF(awaitable);
-    if (p)
-        p->core.self.job.flags |= CP_HANDLED | FLAG_MAIN; /* by run() itself */
-    return p;
-}
-
-PyObject *loop_run_main(LoopObject *loop, PyObject *main) {
-    LoopObject *outer;
-    PromiseObject *p;
-    PyObject *result = NULL;
-    int old_fd;
-    if (begin_run(loop, &outer, &old_fd) < 0)
-        return NULL;
-    if ((p = main_promise(loop, main)) && run_until(loop, p) == 0)
-        result = outcome(loop, p);
-    end_run(loop, outer, old_fd);
-    Py_XDECREF(p);
-    return result;
-}
-
-PyDoc_STRVAR(run_doc, "run($self, main, /)\n--\n\n"
-                      "Runs the loop until main (a coroutine, a promise or a function that returns "
-                      "one) has settled;\n"
-                      "returns its value or raises its reason. The loop stays open.");
-static PyObject *loop_run(LoopObject *self, PyObject *main) {
-    return loop_run_main(self, main);
-}
-
-PyDoc_STRVAR(run_forever_doc, "run_forever($self, /)\n--\n\nRuns the loop until stop() is called.");
-static PyObject *loop_run_forever(LoopObject *self, PyObject *Py_UNUSED(args)) {
-    LoopObject *outer;
-    int old_fd, err;
-    if (begin_run(self, &outer, &old_fd) < 0)
-        return NULL;
-    err = run_until(self, NULL);
-    end_run(self, outer, old_fd);
-    return err < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-PyDoc_STRVAR(stop_doc,
-             "stop($self, /)\n--\n\nEnds run_forever() after the turn that is under way.");
-static PyObject *loop_stop(LoopObject *self, PyObject *Py_UNUSED(args)) {
-    self->core.stopped = true;
-    Py_RETURN_NONE;
-}
 
 PyDoc_STRVAR(run_microtasks_doc,
              "run_microtasks($self, /) -> int\n--\n\n"
@@ -432,6 +287,7 @@ static void close_loop(LoopObject *self) {
         loop_drop_job(job);
     Py_CLEAR(self->settled_none);
     Py_CLEAR(self->contexts.snapshot);
+    Py_CLEAR(self->asyncgens);
     cp_loop_close(&self->core);
     current_forget(self);
 }
@@ -467,6 +323,7 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->guest_of);
     Py_VISIT(self->guest);
     Py_VISIT(self->contexts.snapshot);
+    Py_VISIT(self->asyncgens);
     return 0;
 }
 
@@ -478,6 +335,7 @@ static int loop_clear(LoopObject *self) {
     Py_CLEAR(self->guest_of);
     Py_CLEAR(self->guest);
     Py_CLEAR(self->contexts.snapshot);
+    Py_CLEAR(self->asyncgens);
     return 0;
 }
 
@@ -502,9 +360,9 @@ static void loop_dealloc(LoopObject *self) {
 }
 
 static PyMethodDef loop_methods[] = {
-    {"run", (PyCFunction)loop_run, METH_O, run_doc},
-    {"run_forever", (PyCFunction)loop_run_forever, METH_NOARGS, run_forever_doc},
-    {"stop", (PyCFunction)loop_stop, METH_NOARGS, stop_doc},
+    {"run", (PyCFunction)loop_run, METH_O, loop_run_doc},
+    {"run_forever", (PyCFunction)loop_run_forever, METH_NOARGS, loop_run_forever_doc},
+    {"stop", (PyCFunction)loop_stop, METH_NOARGS, loop_stop_doc},
     {"close", (PyCFunction)loop_close, METH_NOARGS, close_doc},
     {"is_running", (PyCFunction)loop_is_running, METH_NOARGS,
      "is_running($self, /) -> bool\n--\n\n"},

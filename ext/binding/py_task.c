@@ -113,6 +113,10 @@ static int finish(PromiseObject *task, PySendResult status, PyObject *result) {
         return promise_reject_raised(task);
     }
     Py_DECREF(coro);
+    if (job_of(task)->flags & FLAG_CANCEL) { /* it cancelled itself and did not await any more */
+        Py_DECREF(result);
+        return promise_cancel(task, NULL) < 0 ? -1 : 0;
+    }
     return promise_resolve(task, result);
 }
 

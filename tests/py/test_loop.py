@@ -228,3 +228,51 @@ def test_exit_with_promises_alive_is_quiet():
     program = "import cpromise as cp\nkeep = [cp.sleep(9), cp.Promise().then(print)]\nasync def f(): await keep[0]\nk = cp.Promise.resolve(f())"
     done = subprocess.run([sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# ---- Asynchronous generators that are left unfinished
+
+
+async def counting(log):
+    try:
+        for i in range(10):
+            yield i
+            await cp.sleep(0)
+    finally:
+        await cp.sleep(0)
+        log.append("closed")
+
+
+def test_run_closes_the_asynchronous_generators_that_are_unfinished():
+    log, kept = [], []
+
+    async def main():
+        kept.append(counting(log))
+        async for i in kept[0]:
+            if i == 2:
+                return i
+
+    assert cp.run(main()) == 2
+    assert log == ["closed"]
+
+
+def test_a_generator_that_is_collected_is_closed_by_the_loop():
+    log = []
+
+    async def main():
+        async for i in counting(log):
+            break
+        await cp.sleep(0.001)
+        return list(log)
+
+    before = sys.get_asyncgen_hooks()
+    assert cp.run(main()) == ["closed"]
+    assert sys.get_asyncgen_hooks() == before
+
+
+def test_stop_before_main_has_settled_is_an_error():
+    loop = cp.Loop()
+    loop.call_soon(loop.stop)
+    with pytest.raises(RuntimeError, match="stopped before"):
+        loop.run(cp.Promise(loop=loop))
+    loop.close()
