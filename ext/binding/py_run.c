@@ -167,10 +167,11 @@ int loop_finish_asyncgens(LoopObject *loop) {
     return done ? 0 : -1;
 }
 
-const char loop_run_doc[] = "run($self, main, /)\n--\n\n"
-                      "Runs the loop until main (a coroutine, a promise or a function that returns "
-                      "one) has settled;\n"
-                      "returns its value or raises its reason. The loop stays open.");
+const char loop_run_doc[] =
+    "run($self, main, /)\n--\n\n"
+    "Runs the loop until main (a coroutine, a promise or a function that returns "
+    "one) has settled;\n"
+    "returns its value or raises its reason. The loop stays open.";
 PyObject *loop_run(LoopObject *self, PyObject *main) {
     return loop_run_main(self, main);
 }
