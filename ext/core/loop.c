@@ -11,24 +11,22 @@
 enum { BREATH = 1024 }; /* jobs between two looks for signals */
 
 int cp_drain(struct cp_loop *loop) {
+    const uint64_t before = loop->stats.microtasks;
     struct cp_job *job;
-    int count = 0, stop;
+    int stop;
     for (;;) {
         while ((job = cp_queue_pop(&loop->micro))) {
+            loop->stats.microtasks++;
             if ((stop = loop->host->run(loop, job)) < 0)
-                goto out;
-            if (++count % BREATH == 0 && (stop = loop->host->breathe(loop)) < 0)
-                goto out;
+                return stop;
+            if (loop->stats.microtasks % BREATH == 0 && (stop = loop->host->breathe(loop)) < 0)
+                return stop;
         }
-        stop = count;
         if (!loop->unhandled.head)
-            break;
+            return (int)(loop->stats.microtasks - before);
         if ((stop = loop->host->unhandled(loop)) < 0)
-            break;
+            return stop;
     }
-out:
-    loop->stats.microtasks += (uint64_t)count;
-    return stop;
 }
 
 static int drain_after(struct cp_loop *loop, int stop) {
