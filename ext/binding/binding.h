@@ -225,22 +225,23 @@ void timer_drop(struct cp_timer *timer);
  * Layout: see the table in cp.h. `value` holds the value once settled; before that each job in the
  * list counts as one reference to its object. `arg` is a reference while the job is queued.
  *
- *   kind           ok                             context
- *   ----           --                             -------
- *   KIND_THEN      on_fulfilled                   captured by then()
- *   KIND_CATCH     on_rejected or a TypedCatch    likewise
- *   KIND_BOTH      a tuple of both                likewise
- *   KIND_FINALLY   the function                   likewise
- *   KIND_TAP       the function                   likewise
- *   KIND_KEEP      the outcome to keep            -            waits for what that function
- * returned KIND_DELAY     the seconds, a float           - KIND_TIMED     the Timer - sleep() and
- * timeout() KIND_TASK      the coroutine                  its own KIND_ELEMENT   the Combiner -
- * job.word: the index KIND_COMBINED  the Combiner, not a reference  -            the result of
- * all(), race() ... KIND_THENABLE  the `then` to be called        captured when it was found
- *   KIND_DONE      (callback, promise)            given by asyncio, its own
- *   KIND_SERVED    the stream                     -            the end of a connection's handler
- *   KIND_ROOT      next root, not a reference     the asyncio or concurrent future that is
- * followed, (arg: who points to this one)  or NULL; settled from outside
+ *   kind           ok                               context
+ *   ----           --                               -------
+ *   KIND_THEN      on_fulfilled                     captured by then()
+ *   KIND_CATCH     on_rejected or a TypedCatch      likewise
+ *   KIND_BOTH      a tuple of both                  likewise
+ *   KIND_FINALLY   the function                     likewise
+ *   KIND_TAP       the function                     likewise
+ *   KIND_KEEP      the outcome to keep, once what that function returned has settled
+ *   KIND_DELAY     the seconds, a float             likewise
+ *   KIND_TIMED     the Timer of sleep(), delay(), timeout()
+ *   KIND_TASK      the coroutine                    its own
+ *   KIND_COMBINED  the Combiner, not a reference: the result of all(), race() ...
+ *   KIND_THENABLE  the `then` to be called          captured when it was found
+ *   KIND_DONE      a tuple (callback, promise)      given by asyncio, its own
+ *   KIND_SERVED    the stream whose handler's end this is
+ *   KIND_ROOT      the next root, not a reference   the future of others that is followed, or NULL
+ *                  (arg: what points to this one)
  *
  * The kinds after these are not promises; KIND_ELEMENT is a bare reaction: ok is the Combiner,
  * job.word the index. */

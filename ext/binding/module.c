@@ -14,9 +14,7 @@ module_state *state_of_type(PyTypeObject *defining) {
     return PyType_GetModuleState(defining);
 }
 
-/* ---- Functions
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Functions */
 
 /* Runs main and closes the loop, whatever happens. */
 static PyObject *run_and_close(LoopObject *loop, PyObject *main) {
@@ -125,9 +123,7 @@ static PyMethodDef module_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* ---- State
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- State */
 
 static int make_strings(module_state *state) {
     const struct {

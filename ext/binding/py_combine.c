@@ -79,9 +79,7 @@ static int fail(CombinerObject *self) {
     return 0;
 }
 
-/* ---- Outcomes
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Outcomes */
 
 static PyObject *keyed(PyObject *keys, PyObject *values) {
     PyObject *dict = PyDict_New();
@@ -171,9 +169,7 @@ void element_drop(struct cp_job *job) {
     Py_DECREF(self);
 }
 
-/* ---- Inputs
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Inputs */
 
 static int make_room(CombinerObject *self, Py_ssize_t index) {
     Py_ssize_t room = self->room ? 2 * self->room : 8;
@@ -255,9 +251,7 @@ static int take_inputs(CombinerObject *self, LoopObject *loop) {
     return 0;
 }
 
-/* ---- Making one
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Making one */
 
 /* Steals iterator, which is NULL with an exception set when there is none: then the result rejects.
  * Steals self. The result, or NULL when an exception must leave at once. */
@@ -364,9 +358,7 @@ PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping) {
     return combine_keyed(module, mapping, ALL_SETTLED);
 }
 
-/* ---- map
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- map */
 
 static int parse_concurrency(PyObject *value, Py_ssize_t *concurrency) {
     *concurrency = PY_SSIZE_T_MAX;
@@ -417,8 +409,7 @@ PyObject *cp_map(PyObject *module, PyObject *args, PyObject *kwargs) {
     return result;
 }
 
-/* ---- Cancelling, and the type
- * ----------------------------------------------------------------------------------- */
+/* ---- Cancelling, and the type */
 
 static void cancel_inputs(CombinerObject *self, LoopObject *loop) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->values); i++)

@@ -103,9 +103,7 @@ static int connect_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     return 0;
 }
 
-/* ---- Names
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Names */
 
 static int look_up(ConnectorObject *self, int flags) {
     const struct addrinfo hints = {
@@ -162,8 +160,7 @@ static void begin(ConnectorObject *self) {
         promise_reject_errno(self->promise, err, "connect_tcp", self->what);
 }
 
-/* ---- The object; it is also what its Timer calls
- * ---------------------------------------------------------------------- */
+/* ---- The object; it is also what its Timer calls */
 
 static PyObject *timed_out(ConnectorObject *self, PyObject *Py_UNUSED(args),
                            PyObject *Py_UNUSED(kwargs)) {

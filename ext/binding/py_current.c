@@ -183,9 +183,7 @@ int loop_check(LoopObject *loop, const char *what) {
     return -1;
 }
 
-/* ---- Time
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Time */
 
 /* Nanoseconds, rounded up so that no timer is early; at most a century, so that sums do not
  * overflow. */
@@ -225,9 +223,7 @@ bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_
     return false;
 }
 
-/* ---- Exceptions
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Exceptions */
 
 PyObject *take_raised(void) {
 #if PY_VERSION_HEX >= 0x030c0000

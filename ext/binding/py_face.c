@@ -82,8 +82,7 @@ int face_set_blocking(PromiseObject *self, PyObject *value, void *Py_UNUSED(clos
     return 0;
 }
 
-/* ---- Callbacks of asyncio: reactions that are promises of nobody
- * ----------------------------------------------------- */
+/* ---- Callbacks of asyncio: reactions that are promises of nobody */
 
 static int add_callback(PromiseObject *self, PyObject *callback, PyObject *context) {
     PromiseObject *reaction = promise_new(PROMISE_LOOP(self));
@@ -171,8 +170,7 @@ PyObject *face_remove_done_callback(PromiseObject *self, PyObject *callback) {
     return removed < 0 ? NULL : PyLong_FromLong(count);
 }
 
-/* ---- What asyncio asks a future
- * ----------------------------------------------------------------------------------- */
+/* ---- What asyncio asks a future */
 
 const char face_get_loop_doc[] =
     "get_loop($self, /)\n--\n\nThe loop that it belongs to; when attached, the asyncio loop.";

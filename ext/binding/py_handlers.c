@@ -2,9 +2,7 @@
  * reference that the queue held to its promise. */
 #include "binding.h"
 
-/* ---- Typed catch
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Typed catch */
 
 typedef struct {
     PyObject_HEAD
@@ -69,9 +67,7 @@ PyType_Spec typed_catch_spec = {
     .slots = typed_catch_slots,
 };
 
-/* ---- The jobs
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- The jobs */
 
 static bool came_rejected(const PromiseObject *p) {
     return p->core.self.job.flags & CP_ARG_REJECTED;

@@ -2,8 +2,7 @@
  * back, and decides what becomes of errors that nobody handles. */
 #include "binding.h"
 
-/* ---- The host's half of the core
- * ---------------------------------------------------------------------------------- */
+/* ---- The host's half of the core */
 
 static int run_adopt(PromiseObject *p) {
     PromiseObject *q = PROMISE_OF((struct cp_promise *)p->core.self.arg);
@@ -100,8 +99,7 @@ static void drop_handled(struct cp_promise *p) {
     Py_DECREF(PROMISE_OF(p));
 }
 
-/* ---- Errors that nobody handles
- * ------------------------------------------------------------------------------------ */
+/* ---- Errors that nobody handles */
 
 /* A cancelled promise is not news: whoever cancelled it knows. */
 static bool is_news(LoopObject *loop, PyObject *reason) {
@@ -216,8 +214,7 @@ void loop_report(LoopObject *Py_UNUSED(loop), PyObject *where) {
     PyErr_WriteUnraisable(where);
 }
 
-/* ---- The hosts: the second one measures each job, so that the first one need not ask
- * ------------------------------------- */
+/* ---- The hosts: the second one measures each job, so that the first one need not ask */
 
 static int run_timed_job(struct cp_loop *core, struct cp_job *job) {
     struct slow_watch watch;

@@ -3,9 +3,7 @@
 #include "binding.h"
 #include <errno.h>
 
-/* ---- Driving it from outside
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Driving it from outside */
 
 PyDoc_STRVAR(run_microtasks_doc,
              "run_microtasks($self, /) -> int\n--\n\n"
@@ -28,9 +26,7 @@ static PyObject *loop_has_pending(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return PyBool_FromLong(self->open && cp_loop_pending(&self->core));
 }
 
-/* ---- Queueing
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Queueing */
 
 #if PY_VERSION_HEX < 0x030d0000 /* one thread at a time is in here anyway */
 #define Py_BEGIN_CRITICAL_SECTION(object) {
@@ -132,8 +128,7 @@ static PyObject *loop_time(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
     return PyFloat_FromDouble((double)cp_now() / 1e9);
 }
 
-/* ---- What can be seen of a loop
- * ------------------------------------------------------------------------------------- */
+/* ---- What can be seen of a loop */
 
 static PyObject *loop_is_running(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return PyBool_FromLong(self->running);
@@ -173,8 +168,7 @@ PyObject *loop_settled_none(LoopObject *loop) {
     return Py_NewRef(loop->settled_none);
 }
 
-/* ---- Opening and closing
- * -------------------------------------------------------------------------------------------- */
+/* ---- Opening and closing */
 
 LoopObject *loop_new(module_state *state) {
     LoopObject *self = (LoopObject *)state->Loop->tp_alloc(state->Loop, 0);

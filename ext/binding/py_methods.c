@@ -2,9 +2,7 @@
  * methods. */
 #include "binding.h"
 
-/* ---- Reactions
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Reactions */
 
 static PyObject *callable_or_null(PyObject *handler) {
     return handler && handler != Py_None && PyCallable_Check(handler) ? handler : NULL;
@@ -104,8 +102,7 @@ static PyObject *promise_delay(PromiseObject *self, PyObject *seconds) {
     return child;
 }
 
-/* ---- What can be seen of a promise
- * ------------------------------------------------------------------------------ */
+/* ---- What can be seen of a promise */
 
 static PyObject *promise_get_state(PromiseObject *self, void *Py_UNUSED(closure)) {
     return Py_NewRef(PROMISE_LOOP(self)->state->str_states[cp_promise_state(&self->core)]);
@@ -123,8 +120,7 @@ static PyObject *promise_peek(PromiseObject *self, PyObject *Py_UNUSED(args)) {
     return NULL;
 }
 
-/* ---- Making promises
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Making promises */
 
 static PyObject *settled_method(PyTypeObject *defining, PyObject *const *args, Py_ssize_t nargs,
                                 const char *name, bool reject) {
@@ -227,9 +223,7 @@ static PyObject *promise_from_coroutine(STATIC_PARAMETERS) {
     return p;
 }
 
-/* ---- The tables
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- The tables */
 
 #define FUNCTION(fn) (PyCFunction)(void (*)(void))(fn)
 

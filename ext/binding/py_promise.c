@@ -10,7 +10,6 @@
 #include "binding.h"
 
 /* ---- Making
- * ---------------------------------------------------------------------------------------------------------
  * Dead promises wait on a list of their interpreter to be used again, which also spares the garbage
  * collector: it counts what is allocated. That is for builds with the GIL: without it a promise may
  * die on any thread. */
@@ -123,9 +122,7 @@ PromiseObject *promise_new_root(LoopObject *loop) {
     return p;
 }
 
-/* ---- Settling
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Settling */
 
 static void settle(PromiseObject *p, enum cp_state state, PyObject *value) {
     int owed;
@@ -211,8 +208,7 @@ PromiseObject *promise_derive(PromiseObject *p, uint8_t kind, PyObject *ok) {
     return child;
 }
 
-/* ---- Resolution: what a value means when a promise is resolved with it
- * ------------------------------------------ */
+/* ---- Resolution: what a value means when a promise is resolved with it */
 
 static void adopt(PromiseObject *p, PromiseObject *q) {
     if (q->core.loop != p->core.loop) {
@@ -349,8 +345,7 @@ void raise_reason(module_state *state, PyObject *reason) {
     }
 }
 
-/* ---- Making one from Python
- * ------------------------------------------------------------------------------------- */
+/* ---- Making one from Python */
 
 static int run_executor(PromiseObject *p, PyObject *executor) {
     PyObject *args[2] = {settler_new(p, false), settler_new(p, true)}, *result = NULL;
@@ -387,8 +382,7 @@ static PyObject *promise_create(PyTypeObject *type, PyObject *args, PyObject *kw
     return (PyObject *)p;
 }
 
-/* ---- Life and death
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Life and death */
 
 /* An element is part of the promise on which it waits: what it refers to is visited for it. */
 static int visit_reaction(struct cp_job *job, void *arg) {

@@ -23,9 +23,7 @@ void server_forget(ServerObject *self) {
     self->connections--;
 }
 
-/* ---- One connection
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- One connection */
 
 /* Tells of the failure of a handler: to the loop's hook if there is one, else on stderr. Steals
  * reason. */
@@ -101,9 +99,7 @@ static int handle_or_report(ServerObject *self, int fd) {
     return report(self->loop, self->handler, take_raised());
 }
 
-/* ---- Accepting
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Accepting */
 
 enum { BACK_OFF_MS = 100 };
 
@@ -166,9 +162,7 @@ static PyObject *server_resume(ServerObject *self, PyObject *Py_UNUSED(args)) {
     Py_RETURN_NONE;
 }
 
-/* ---- Listening
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Listening */
 
 static int listen_on(const struct addrinfo *address, int backlog, bool reuse_port) {
     const int on = 1;

@@ -32,9 +32,7 @@ StreamObject *stream_new(LoopObject *loop, int fd) {
     return self;
 }
 
-/* ---- Answers
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Answers */
 
 PyObject *stream_rejected_raised(LoopObject *loop) {
     PromiseObject *p;
@@ -62,9 +60,7 @@ PyObject *stream_fulfilled(StreamObject *self, PyObject *value) {
     return (PyObject *)p;
 }
 
-/* ---- Closing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Closing */
 
 void stream_abort(StreamObject *self) {
     ServerObject *server = self->server;
@@ -101,8 +97,7 @@ static PyObject *stream_aexit(StreamObject *self, PyObject *Py_UNUSED(args)) {
     return stream_close(self, NULL);
 }
 
-/* ---- What can be seen of a stream
- * ------------------------------------------------------------------------------------ */
+/* ---- What can be seen of a stream */
 
 PyObject *address_tuple(const struct sockaddr_storage *address, socklen_t size) {
     char host[INET6_ADDRSTRLEN];

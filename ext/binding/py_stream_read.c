@@ -21,9 +21,7 @@ static void raise_stream_error(const char *name, PyObject *first, Py_ssize_t sec
     Py_XDECREF(first);
 }
 
-/* ---- Held bytes
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Held bytes */
 
 static int hold(StreamObject *self, const char *data, size_t size) {
     size_t room = self->room ? self->room : FIRST_ROOM;
@@ -54,9 +52,7 @@ static PyObject *take_held(StreamObject *self, size_t size) {
     return bytes;
 }
 
-/* ---- Reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading */
 
 static PyObject *take_until(StreamObject *self, const char *separator, size_t size) {
     const char *from = self->held + self->start;

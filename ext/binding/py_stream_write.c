@@ -6,9 +6,7 @@
 
 enum { HIGH_WATER = 64 * 1024 };
 
-/* ---- Writing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing */
 
 static void settle_drained(StreamObject *self, int error) {
     PromiseObject *p = self->drained;

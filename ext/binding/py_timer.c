@@ -84,9 +84,7 @@ PyType_Spec callback_spec = {
     .slots = callback_slots,
 };
 
-/* ---- Timer
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Timer */
 
 typedef struct {
     PyObject_HEAD

@@ -26,7 +26,6 @@ typedef int64_t cp_ns; /* nanoseconds of CLOCK_MONOTONIC, or a span of them */
 struct cp_loop;
 
 /* ---- Jobs
- * -------------------------------------------------------------------------------------------------------
  * A job is a node that its owner embeds. It is in at most one list or queue at a time, so one link
  * serves all of its lives: waiting on a promise, queued to run, or (a rejected promise) noted as
  * unhandled. */
@@ -80,7 +79,6 @@ static inline struct cp_job *cp_queue_pop(struct cp_queue *q) {
 }
 
 /* ---- Promises
- * ---------------------------------------------------------------------------------------------------
  * The child that `then` makes *is* the reaction on its parent and the job that runs it: one
  * allocation per link.
  *
@@ -159,9 +157,7 @@ int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *)
  * reference goes to the caller. */
 struct cp_job *cp_promise_drop_reaction(struct cp_promise *p);
 
-/* ---- Timers
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Timers */
 
 struct cp_timer {
     cp_ns when;   /* read-only */
@@ -176,7 +172,7 @@ bool cp_timer_stop(struct cp_loop *loop, struct cp_timer *timer);
 cp_ns cp_now(void);
 
 /* ---- I/O: completions, not readiness
- * ------------------------------------------------------------------------------ An operation is
+ * An operation is
  * submitted once and completes once. The poller behind it may try and wait (epoll) or hand it to
  * the kernel (io_uring); nobody above the seam can tell. */
 
@@ -249,8 +245,7 @@ struct cp_poller {
 };
 extern const struct cp_poller cp_poller_epoll;
 
-/* ---- Work off the loop
- * ----------------------------------------------------------------------------------------- */
+/* ---- Work off the loop */
 
 struct cp_work {
     void (*run)(struct cp_work *,
@@ -272,9 +267,7 @@ bool cp_work_busy(struct cp_loop *loop);
  * then. Harmless without a pool. The host calls it before cp_loop_close. */
 void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *));
 
-/* ---- The loop
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- The loop */
 
 /* What the host does for the loop. `int` results: 0 to go on, negative to leave cp_loop_step at
  * once with that value. */

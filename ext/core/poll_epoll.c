@@ -66,8 +66,7 @@ static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
             s->batch[i].data.ptr = NULL;
 }
 
-/* ---- The four operations: each returns the result, or -EAGAIN to wait
- * ---------------------------------------------- */
+/* ---- The four operations: each returns the result, or -EAGAIN to wait */
 
 static ssize_t or_errno(ssize_t result) {
     return result < 0 ? -errno : result;
@@ -148,9 +147,7 @@ static int poll_submit(struct cp_loop *loop, struct cp_io *io, struct cp_op *op)
     return 1;
 }
 
-/* ---- Waiting
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Waiting */
 
 static int wait_for_events(struct epoll_state *s, cp_ns timeout) {
     struct timespec t = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};

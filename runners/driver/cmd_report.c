@@ -16,9 +16,7 @@ static const char help[] = "usage: gilbench report [DIR | results.json]\n"
                            "\n"
                            "example: gilbench report results/latest\n";
 
-/* ---- Tables
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- Tables */
 
 static bool is_shared(const struct result *r) {
     return r->nreps && r->reps[0].shared_core;
@@ -70,8 +68,7 @@ static void write_workload_table(FILE *out, const struct runset *run, const char
             write_row(out, &run->results[i]);
 }
 
-/* ---- Pictures and their answers
- * -------------------------------------------------------------------------------------------- */
+/* ---- Pictures and their answers */
 
 static const char *axis_text(const struct result *r, const char *axis) {
     const char *value = cell_param(&r->cell, axis);
@@ -137,9 +134,7 @@ static void write_pictures(FILE *out, const struct runset *run, const char *fold
     write_answer(out, run, w, "concurrency", offsetof(struct result, p99_ns), format_ns);
 }
 
-/* ---- The rest
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- The rest */
 
 static void write_attestation(FILE *out, const struct runset *run) {
     fputs("\n## What was in force\n\n"

@@ -59,9 +59,7 @@ struct session {
     bool *known;
 };
 
-/* ---- Options
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- Options */
 
 static int parse_number(const char *text, long least, int64_t *value) {
     char *end;
@@ -146,9 +144,7 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
                          : 0;
 }
 
-/* ---- Setting up
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Setting up */
 
 static int find_matrix(struct session *s, struct err *err) {
     char path[2 * PATH_MAX];
@@ -314,9 +310,7 @@ static int begin_resumed(struct session *s, struct err *err) {
     return torn ? cut_torn_line(s, err) : 0;
 }
 
-/* ---- Running
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- Running */
 
 static bool done_before(const struct runset *run, const struct trial *trial) {
     const struct result *result = &run->results[trial->cell];
@@ -413,9 +407,7 @@ static void link_latest(const struct session *s) {
         fprintf(stderr, "gilbench: cannot link %s: %s\n", path, strerror(errno));
 }
 
-/* ---- The end
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- The end */
 
 static enum gb_exit verdict(const struct session *s) {
     bool attest = false, failed = false, missing = false;

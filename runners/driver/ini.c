@@ -64,8 +64,7 @@ bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* ---- Parsing: one line at a time
- * --------------------------------------------------------------------------------------- */
+/* ---- Parsing: one line at a time */
 
 static bool is_name(const char *from, const char *to) {
     for (const char *c = from; c < to; c++)

@@ -12,9 +12,7 @@ struct settings {
 
 static const char *const setting_keys = "models samples warmup cores peer_cores timeout_s";
 
-/* ---- Numbers
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- Numbers */
 
 static int read_count(const struct ini *ini, const struct ini_section *section, const char *key,
                       int least, int *value, struct err *err) {
@@ -72,9 +70,7 @@ static int read_run_section(struct matrix *matrix, const struct ini *ini,
     return read_settings(ini, section, s, err);
 }
 
-/* ---- Cells
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- Cells */
 
 const char *cell_param(const struct cell *cell, const char *key) {
     for (int i = 0; i < cell->nparams; i++)

@@ -9,9 +9,7 @@
 
 enum { TICKS_THAT_SUFFICE = 20 };
 
-/* ---- The tree
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- The tree */
 
 struct tree {
     pid_t pids[METER_PIDS_MAX];
@@ -61,9 +59,7 @@ static void read_tree(struct tree *tree, pid_t root) {
     add_children(tree, root);
 }
 
-/* ---- One process
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- One process */
 
 static int64_t cpu_time(pid_t pid) {
     clockid_t clock;

@@ -12,9 +12,7 @@ static const char *const kind_names[] = {"cpu", "client", "server"};
 
 #define COPY(to, from) snprintf(to, sizeof(to), "%s", from)
 
-/* ---- Places
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Places */
 
 int registry_places(struct registry *reg, struct err *err) {
     char self[GB_PATH_MAX];
@@ -58,9 +56,7 @@ int command_words(const struct registry *reg, const char *command, char *text, s
     return count;
 }
 
-/* ---- The interpreter
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- The interpreter */
 
 static const char probe[] =
     "import platform, sysconfig, sys, importlib.util as u\n"
@@ -110,9 +106,7 @@ static bool on_path(const char *program) {
     return false;
 }
 
-/* ---- The registers
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- The registers */
 
 static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->name, s->name);

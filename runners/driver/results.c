@@ -13,9 +13,7 @@
 
 static const char schema[] = "gilbench/result", schema_version[] = "1.0";
 
-/* ---- Out
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- Out */
 
 static json_t *usage_json(const struct usage *u) {
     return json_pack("{sI sI sI sI sI}", "cpu_ns", (json_int_t)u->cpu_ns, "cpu_user_ns",
@@ -125,9 +123,7 @@ static json_t *header_json(const struct runset *run) {
                      "facts", facts_json(run));
 }
 
-/* ---- Writing
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing */
 
 static int write_all(int fd, const char *text, size_t size) {
     while (size) {
@@ -197,9 +193,7 @@ int results_write(const char *path, const struct runset *run, struct err *err) {
     return -1;
 }
 
-/* ---- In
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- In */
 
 static void read_text(const json_t *object, const char *key, char *to, size_t room) {
     const char *text = json_string_value(json_object_get(object, key));

@@ -33,9 +33,7 @@ int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- Starting
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Starting */
 
 struct pipes {
     int to[2], from[2], errors[2];
@@ -133,9 +131,7 @@ int child_spawn(struct child *child, char *const argv[], const struct spawn_opti
     return 0;
 }
 
-/* ---- Listening
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Listening */
 
 static void keep_tail(struct child *child, const char *bytes, size_t size) {
     size_t room = sizeof child->tail - 1, used = strlen(child->tail);
@@ -254,9 +250,7 @@ int child_say(struct child *child, const char *word, struct err *err) {
     return describe_end(child, err);
 }
 
-/* ---- Ending
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- Ending */
 
 static bool reap(struct child *child, double timeout_s) {
     int64_t until = now_ns() + (int64_t)(timeout_s * 1e9);
@@ -293,9 +287,7 @@ void child_end(struct child *child, double timeout_s) {
     close_if_open(&child->errors);
 }
 
-/* ---- Programs that answer
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Programs that answer */
 
 static void become_captured(const struct registry *reg, char *const argv[], int out, int errors) {
     dup2(out, STDOUT_FILENO);

@@ -13,9 +13,7 @@ enum { RESAMPLES = 2000, SAMPLES_MAX = 1000 };
 
 typedef double (*rep_number)(const struct rep *rep);
 
-/* ---- One number of a rep
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- One number of a rep */
 
 static double median_over_samples(const struct rep *rep, double (*number)(const struct sample *)) {
     double values[SAMPLES_MAX];
@@ -104,9 +102,7 @@ static double greatest(const struct rep *rep) {
     return percentile(rep, 1);
 }
 
-/* ---- One number of a cell
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- One number of a cell */
 
 static struct estimate estimate_of(const double *values, int n, uint64_t seed) {
     struct interval i;
@@ -149,9 +145,7 @@ static void mark_void(struct result *result) {
                  result->reps[i].void_reason);
 }
 
-/* ---- Speed-up
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- Speed-up */
 
 static bool same_work(const struct cell *a, const struct cell *b) {
     if (strcmp(a->workload, b->workload))

@@ -24,9 +24,7 @@ struct trial_state {
     uint64_t hash_seed;
 };
 
-/* ---- Starting a child
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Starting a child */
 
 struct command {
     char text[GB_ARGS_MAX * 160];
@@ -130,9 +128,7 @@ static int start_all(struct trial_state *state, struct err *err) {
     }
 }
 
-/* ---- Checking
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- Checking */
 
 static int mismatch(struct err *err, const char *what, const char *is, const char *should_be) {
     return err_set(err, GB_ATTEST, "%s: the adapter attests '%s', expected was '%s'", what, is,
@@ -179,9 +175,7 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
     return 0;
 }
 
-/* ---- Sampling
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- Sampling */
 
 static int take_sample(struct trial_state *state, struct child *measured, struct err *err) {
     struct reading before, after;
@@ -245,9 +239,7 @@ static int stop_all(struct trial_state *state, struct err *err) {
     return check_end(&state->rep->at_ready, &state->rep->at_end, err);
 }
 
-/* ---- The whole
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- The whole */
 
 static int run(struct trial_state *state, bool *complete, struct err *err) {
     struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
