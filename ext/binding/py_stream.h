@@ -18,6 +18,7 @@ typedef struct {
     PromiseObject *reading; /* pending read, or NULL */
     uint8_t mode;
     bool eof;
+    bool receiving;      /* read_op is under way, perhaps for a read that was cancelled meanwhile */
     Py_ssize_t wanted;   /* READ_EXACTLY: bytes; READ_UNTIL, READ_LINE: the limit */
     PyObject *separator; /* bytes, of READ_UNTIL */
     char *held; /* bytes that came and were not asked for yet: held[start .. start + length) */

@@ -121,11 +121,18 @@ static void finish_read(StreamObject *self, PyObject *bytes) {
     Py_DECREF(p);
 }
 
-static void fail_read(StreamObject *self, int err) {
-    PromiseObject *p = (PromiseObject *)Py_NewRef(self->reading);
+/* Nobody waits any more. */
+static void forget_read(StreamObject *self) {
     Py_CLEAR(self->reading);
     Py_CLEAR(self->separator);
     self->mode = READ_NONE;
+}
+
+static void fail_read(StreamObject *self, int err) {
+    PromiseObject *p = (PromiseObject *)Py_XNewRef(self->reading);
+    if (!p) /* it was cancelled and nobody has asked again: the next read finds out */
+        return;
+    forget_read(self);
     if (err == -ECANCELED) {
         PyErr_SetString(PyExc_ConnectionAbortedError, "the stream was closed during a read");
         promise_reject(p, take_raised());
@@ -133,6 +140,22 @@ static void fail_read(StreamObject *self, int err) {
         promise_reject_errno(p, err, "read", NULL);
     }
     Py_DECREF(p);
+}
+
+/* The read was cancelled, or timed out. */
+static bool is_abandoned(StreamObject *self) {
+    return self->reading && cp_promise_state(&self->reading->core) != CP_PENDING;
+}
+
+/* Nobody waits for these bytes any more: they are kept for the next read. */
+static void keep_for_later(StreamObject *self, ssize_t size) {
+    forget_read(self);
+    self->eof = size == 0;
+    if (size > 0 && hold(self, self->read_op.data, (size_t)size) < 0) {
+        PyErr_NoMemory();
+        loop_report(self->loop, (PyObject *)self);
+        stream_abort(self);
+    }
 }
 
 /* Deals with one completed receive. True: the read that is asked for is over. */
@@ -143,8 +166,12 @@ static bool received(StreamObject *self) {
         fail_read(self, (int)size);
         return true;
     }
-    if (self->mode == READ_SOME &&
-        size > 0) { /* the hot path: one copy, into the object that the caller gets */
+    if (!self->reading || is_abandoned(self)) {
+        keep_for_later(self, size);
+        return true;
+    }
+    if (self->mode == READ_SOME && size > 0 &&
+        size <= self->wanted) { /* the hot path: one copy, into the object that the caller gets */
         finish_read(self, PyBytes_FromStringAndSize(self->read_op.data, size));
         return true;
     }
@@ -163,6 +190,7 @@ static void read_more(StreamObject *self) {
     self->read_op.len = self->mode == READ_SOME ? (size_t)self->wanted : CP_BUFFER;
     do {
         done = cp_io_submit(&self->loop->core, &self->io, &self->read_op);
+        self->receiving = done == 0;
         if (done == 0)
             Py_INCREF(self);
         else if (done < 0)
@@ -172,6 +200,7 @@ static void read_more(StreamObject *self) {
 
 int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     StreamObject *self = cp_container_of(op, StreamObject, read_op);
+    self->receiving = false;
     if (!received(self))
         read_more(self);
     Py_DECREF(self);
@@ -184,6 +213,8 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
     if (self->io.fd < 0 || self->closing)
         return stream_rejected(self, PyExc_ConnectionAbortedError,
                                "read on a stream that is closed");
+    if (is_abandoned(self))
+        forget_read(self);
     if (self->reading)
         return stream_rejected(self, PyExc_RuntimeError,
                                "a read of this stream is pending already; await it first");
@@ -197,7 +228,8 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
     if (!(self->reading = promise_new(self->loop)))
         return NULL;
     promise = Py_NewRef(self->reading);
-    read_more(self);
+    if (!self->receiving)
+        read_more(self);
     return promise;
 }
 

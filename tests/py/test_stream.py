@@ -370,3 +370,51 @@ def test_out_of_descriptors_the_server_waits_and_goes_on():
 
     assert cp.run(main()) == [b"in"] * 5
     assert used
+
+
+# ---- Reads that are cancelled
+
+
+def test_a_read_that_is_cancelled_or_times_out_loses_no_bytes():
+    async def handler(stream):
+        await stream.readuntil(b"!")
+        await stream.write(b"abcdef\n")
+        await stream.read()
+
+    async def main():
+        async with await cp.serve_tcp(handler, "127.0.0.1", 0) as server:
+            async with await cp.connect_tcp("127.0.0.1", server.port) as stream:
+                with pytest.raises(TimeoutError):
+                    await stream.read().timeout(0.001)
+                assert stream.read().cancel()
+                assert stream.readexactly(3).cancel()
+                waiting = stream.readexactly(4)
+                await stream.write(b"?!")
+                assert await waiting == b"abcd"
+                assert await stream.read(1) == b"e"
+                assert await stream.readuntil() == b"f\n"
+
+    cp.run(main())
+
+
+def test_bytes_that_come_after_a_cancelled_read_wait_for_the_next():
+    async def handler(stream):
+        await stream.write(b"abcdef")
+        await stream.readexactly(4)
+        await stream.write(b"\n")
+        await stream.read()
+
+    async def main():
+        async with await cp.serve_tcp(handler, "127.0.0.1", 0) as server:
+            async with await cp.connect_tcp("127.0.0.1", server.port) as stream:
+                assert stream.read().cancel()
+                await cp.sleep(0.01)
+                assert await stream.read(2) == b"ab"
+                assert stream.readexactly(9).cancel()  # its receive is under way while the next reads are served
+                assert await stream.read(1) == b"c"
+                await stream.write(b"more")
+                assert await stream.read(1) == b"d"
+                await cp.sleep(0.01)
+                assert await stream.readexactly(3) == b"ef\n"
+
+    cp.run(main())
