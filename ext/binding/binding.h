@@ -31,6 +31,7 @@ typedef struct {
     PyObject *str_then, *str_current_loop, *str_owned_loop, *str_blocking, *str_throw;
     PyObject *str_states[3], *str_status, *str_value, *str_reason;
     PyObject *aggregate; /* makes the AggregateError of a list of reasons */
+    PyObject *breathe;   /* does nothing, in Python: see loop_breathe */
 } module_state;
 
 #define STATE_OBJECTS                                                                              \
@@ -149,6 +150,9 @@ PyObject *loop_settled_none(LoopObject *loop);
 /* The raised exception cannot go to anybody: prints it with `where` to stderr, through
  * sys.unraisablehook, and clears it. */
 void loop_report(LoopObject *loop, PyObject *where);
+/* For C code that runs for long: looks for signals, and lets other threads have the GIL if they wait
+ * for it. 0, or -1 with an exception. */
+int loop_breathe(LoopObject *loop);
 /* p was reported as unhandled, and now somebody reacts to it. */
 void loop_rejection_handled(LoopObject *loop, PromiseObject *p);
 /* An exception of a callback that has no promise, or a reason that nobody handled (p may be NULL):

@@ -180,8 +180,9 @@ static int find_errors(module_state *state) {
         {&state->LoopClosedError, "LoopClosedError"},
         {&state->UnhandledRejections, "UnhandledRejections"},
         {&state->aggregate, "aggregate"},
+        {&state->breathe, "breathe"},
     };
-    PyObject *module = PyImport_ImportModule("cpromise._errors");
+    PyObject *module = PyImport_ImportModule("cpromise._python");
     bool ok = module;
     for (size_t i = 0; ok && i < sizeof errors / sizeof *errors; i++)
         ok = (*errors[i].slot = PyObject_GetAttrString(module, errors[i].name));

@@ -71,12 +71,25 @@ static void finish(CombinerObject *self, bool rejected, PyObject *value) {
     Py_DECREF(result);
 }
 
+/* Nothing will come of it: the result waits for the loop to close. */
+static void abandon(CombinerObject *self) {
+    PromiseObject *result = part_with_result(self);
+    if (result && cp_promise_state(&result->core) == CP_PENDING)
+        promise_make_root(result);
+    Py_XDECREF(result);
+}
+
 /* With the raised exception. 0, or -1: it must leave run(). */
 static int fail(CombinerObject *self) {
-    if (raised_is_fatal())
-        return -1;
-    finish(self, true, take_raised());
-    return 0;
+    bool fatal = raised_is_fatal();
+    PyObject *raised = take_raised();
+    if (!fatal) {
+        finish(self, true, raised);
+        return 0;
+    }
+    abandon(self);
+    restore_raised(raised);
+    return -1;
 }
 
 /* ---- Outcomes */
@@ -239,7 +252,7 @@ static int take_inputs(CombinerObject *self, LoopObject *loop) {
         err = add_input(self, loop, input);
         Py_DECREF(input);
         if (!err && PyList_GET_SIZE(self->values) % BREATH == 0)
-            err = PyErr_CheckSignals();
+            err = loop_breathe(loop);
     }
     Py_DECREF(iterator);
     if (PyErr_Occurred())
@@ -441,12 +454,8 @@ static int combiner_traverse(CombinerObject *self, visitproc visit, void *arg) {
     return 0;
 }
 
-/* A result that nothing can settle any more is one for the loop to reject when it closes. */
 static int combiner_clear(CombinerObject *self) {
-    PromiseObject *result = part_with_result(self);
-    if (result && cp_promise_state(&result->core) == CP_PENDING)
-        promise_make_root(result);
-    Py_XDECREF(result);
+    abandon(self);
     Py_CLEAR(self->values);
     Py_CLEAR(self->keys);
     Py_CLEAR(self->fn);

@@ -83,8 +83,14 @@ void loop_drop_work(struct cp_work *work) {
     loop_drop_job(&work->job);
 }
 
+int loop_breathe(LoopObject *loop) {
+    PyObject *done = PyObject_CallNoArgs(loop->state->breathe);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
 static int breathe(struct cp_loop *core) {
-    return LOOP_OF(core)->signals ? PyErr_CheckSignals() : 0;
+    return loop_breathe(LOOP_OF(core));
 }
 
 static void before_wait(struct cp_loop *core) {

@@ -20,7 +20,7 @@ from ._cpromise import (
     sleep,
     to_thread,
 )
-from ._errors import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
+from ._python import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
 from ._functions import interval, promisify
 from ._version import __version__
 from .aio import attach

@@ -1,4 +1,4 @@
-"""The exceptions of cpromise. The native part finds them here."""
+"""What of the native part is written in Python: its exceptions, and two functions that it calls."""
 
 
 class PromiseError(Exception):
@@ -56,3 +56,7 @@ def aggregate(reasons):
         return _aggregate("any() was given no promises", [], [PromiseError("there was nothing to wait for")])
     exceptions = [reason if isinstance(reason, Exception) else RejectionError(reason) for reason in reasons]
     return _aggregate("every promise was rejected", list(reasons), exceptions)
+
+
+def breathe():
+    """Called now and then where C code runs for long: at its start the interpreter looks for signals and hands the GIL over, if asked to."""
