@@ -32,6 +32,7 @@ typedef struct {
     PyObject *str_states[3], *str_status, *str_value, *str_reason;
     PyObject *aggregate; /* makes the AggregateError of a list of reasons */
     PyObject *breathe;   /* does nothing, in Python: see loop_breathe */
+    PyObject *awaiting;  /* the coroutine function that awaits what it is given */
 } module_state;
 
 #define STATE_OBJECTS                                                                              \
@@ -49,6 +50,7 @@ struct contexts {
     PyObject *snapshot;            /* the last one captured; never entered */
     PyObject *working, *copied_of; /* what jobs run in, and the snapshot of which it is a copy */
     PyObject *entered;             /* the one that is current now on our account, or NULL */
+    PyObject *was_entered;         /* of a drive that is put aside; `entered` if it was left */
     bool comparable;               /* whether two can be told to hold the same variables */
 };
 
@@ -78,6 +80,9 @@ struct LoopObject {
     Py_ssize_t promises_alive;
     unsigned forks;    /* fork_count() at its birth: a forked child must not use it */
     uint8_t unhandled; /* enum unhandled_mode */
+    int drives;        /* how many runs of its jobs are under way, one inside the other */
+    int last_breaths;  /* while closing */
+    bool close_wanted; /* close() was called by one of its own jobs */
     bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
 };
@@ -112,6 +117,8 @@ extern const char loop_run_doc[], loop_run_forever_doc[], loop_stop_doc[];
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
 /* Whether this build has the backend of that name; sets ValueError. */
 bool loop_has_backend(const char *name);
+/* close() was called by a job, and now there is none any more. */
+void loop_close_wanted(LoopObject *loop);
 /* Closes the asynchronous generators that are unfinished. 0 or -1. */
 int loop_finish_asyncgens(LoopObject *loop);
 /* Loop.close(). 0 or -1. */
@@ -119,6 +126,8 @@ int loop_close_now(LoopObject *loop);
 /* What every loop does for the core, and the end of a job or of work that will never run. py_host.c
  */
 extern const struct cp_host loop_host;
+/* For the garbage collector: visits what a queued or waiting job refers to. */
+int job_visit(struct cp_job *job, visitproc visit, void *arg);
 void loop_drop_job(struct cp_job *job);
 void loop_drop_work(struct cp_work *work);
 /* Posts a job to loop from any thread. False: the loop is closed, the job is the caller's still. */
@@ -138,6 +147,7 @@ void loop_end_jobs(LoopObject *loop, struct contexts *saved);
 int current_swap(LoopObject *loop, LoopObject **outer);
 void current_restore(module_state *state, LoopObject *outer);
 void current_forget(LoopObject *loop);
+void current_uncache(LoopObject *loop); /* the same when it dies */
 /* How often this process is a forked child of the one that loaded the module. */
 unsigned fork_count(void);
 uint64_t next_state_id(void);
@@ -193,7 +203,6 @@ PyObject *job_function(struct cp_job *job);
 int slow_end(struct slow_watch *watch, int err);
 
 /* ---- Guests: loops that an asyncio loop runs (py_guest.c) */
-void guest_ready(struct cp_loop *core);
 void guest_end(LoopObject *loop); /* the loop closes */
 PyObject *loop_guest_begin(LoopObject *self, PyObject *args);
 PyObject *loop_guest_turn(LoopObject *self, PyObject *args);
@@ -211,6 +220,8 @@ struct cp_job *callback_new(LoopObject *loop, PyObject *fn, PyObject *const *arg
                             Py_ssize_t nargs);
 int run_callback(LoopObject *loop, struct cp_job *job);
 void callback_drop(struct cp_job *job);
+int callback_visit(struct cp_job *job, visitproc visit, void *arg);
+PyObject *timer_object(struct cp_timer *timer);   /* borrowed */
 PyObject *callback_function(struct cp_job *job);  /* borrowed */
 PyObject *timer_function(struct cp_timer *timer); /* borrowed; None for a promise's */
 /* A Timer that calls fn(*args). New reference. */
@@ -286,8 +297,13 @@ enum binding_flag {
 PromiseObject *promise_new(LoopObject *loop);
 PromiseObject *promise_new_root(LoopObject *loop);
 void promise_make_root(PromiseObject *p);
-/* Ends that: p's slots are free again. */
-void promise_unroot(PromiseObject *p);
+/* Ends that, if p is one: its slots are free again. The future that it followed (new reference) or
+ * NULL: to be given up when p is in order, since that may run any code. */
+PyObject *promise_unroot(PromiseObject *p);
+/* The loop closes: rejects all of them with LoopClosedError. */
+void promise_reject_roots(LoopObject *loop);
+/* Before a promise is looked at: on a closed loop it is rejected at the latest now. */
+void promise_settle_if_closed(PromiseObject *p);
 /* Gives the memory of dead promises back, when the module dies. */
 void promise_drop_free(module_state *state);
 /* A child of p with this kind, `ok` (borrowed, or NULL) and the present context. NULL on error. */
@@ -299,6 +315,8 @@ static inline void promise_take_job(PromiseObject *p, PyObject **ok, PyObject **
     p->core.self.ok = p->core.self.arg = NULL;
     p->core.self.job.phase = CP_IDLE;
 }
+/* p's job will never run: p lets go of what it carries, and the queue or list of p. */
+void promise_drop_job(PromiseObject *p);
 /* Settle a pending promise (else: nothing happens) with a value as it is. Steal the reference to
  * value or reason. */
 void promise_fulfil(PromiseObject *p, PyObject *value);
@@ -309,10 +327,15 @@ void promise_reject(PromiseObject *p, PyObject *reason);
 int promise_resolve(PromiseObject *p, PyObject *value);
 /* Cancels p, or what it waits for where nobody else does: see py_cancel.c. Whether p was pending.
  * reason: NULL, or what asyncio calls the message. -1 with an exception set. */
-int promise_cancel(PromiseObject *p, PyObject *reason);
+int promise_cancel(PromiseObject *p, PyObject *message);
+/* The same with the exception itself, which it steals. */
+int promise_cancel_with(PromiseObject *p, PyObject *reason);
 /* If a reaction waits, it does not any more and its list's reference is gone; what it waited for is
  * cancelled if nobody else waits for that. */
 void reaction_give_up(LoopObject *loop, struct cp_reaction *self);
+/* The same for a waiting promise, which is rejected with `reason` (stolen) first. The caller holds a
+ * reference to it. */
+void promise_expire(PromiseObject *p, PyObject *reason);
 /* Whether reason is an asyncio.CancelledError. */
 bool is_cancelled_error(module_state *state, PyObject *reason);
 /* asyncio.CancelledError, imported on first use. Borrowed, NULL with an exception. */
@@ -356,6 +379,7 @@ int run_served(PromiseObject *p);                      /* py_server.c */
 int run_task(PromiseObject *p);                        /* py_task.c */
 int run_work(struct cp_job *job);                      /* py_offload.c */
 void settler_drop(struct cp_job *job);
+PyObject *settler_object(struct cp_job *job); /* borrowed */
 
 /* ---- Tasks: a promise for a coroutine, which starts in a microtask. Steals coro. NULL on error
  * (coro is closed). */
@@ -446,6 +470,7 @@ int run_resolved(struct cp_job *job);
 void resolve_drop(struct cp_work *work);
 
 /* Whether a call has from `least` to `most` positional arguments; sets TypeError. */
+bool check_no_keywords(const char *name, PyObject *kwnames);
 bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most);
 /* The raised exception as an object, cleared; with its traceback. New reference, never NULL when
  * one is raised. */

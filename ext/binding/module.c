@@ -181,6 +181,7 @@ static int find_errors(module_state *state) {
         {&state->UnhandledRejections, "UnhandledRejections"},
         {&state->aggregate, "aggregate"},
         {&state->breathe, "breathe"},
+        {&state->awaiting, "awaiting"},
     };
     PyObject *module = PyImport_ImportModule("cpromise._python");
     bool ok = module;

@@ -66,18 +66,21 @@ static PromiseObject *sole_source(const struct cp_reaction *self) {
 /* p has its outcome and waits for its turn: it gets another one. Steals reason. */
 static void exchange(PromiseObject *p, PyObject *reason) {
     struct cp_reaction *self = &p->core.self;
-    PyObject *arg = self->arg;
+    PyObject *arg = self->arg, *ok = NULL, *context = NULL;
     if (self->job.kind == CP_ADOPT) {
         arg = (PyObject *)PROMISE_OF((struct cp_promise *)self->arg);
-        self->job.kind = CP_PASS;
     } else if (self->job.kind == KIND_THENABLE) {
-        Py_CLEAR(p->context);
-        Py_SETREF(self->ok, NULL);
-        self->job.kind = CP_PASS;
+        ok = self->ok;
+        context = p->context;
+        self->ok = p->context = NULL;
     }
+    if (self->job.kind == CP_ADOPT || self->job.kind == KIND_THENABLE)
+        self->job.kind = CP_PASS;
     self->arg = reason;
     self->job.flags |= CP_ARG_REJECTED;
-    Py_XDECREF(arg);
+    Py_XDECREF(arg); /* only now: these may run any code */
+    Py_XDECREF(ok);
+    Py_XDECREF(context);
 }
 
 /* p stops waiting and gets `reason` (stolen) instead. The list's reference becomes the queue's. */
@@ -95,7 +98,7 @@ static void reject_idle(PromiseObject *p, PyObject *reason) {
     int kind = job_of(p)->kind;
     job_of(p)->word++;
     promise_reject(p, reason);
-    if (kind == KIND_TIMED) {
+    if (kind == KIND_TIMED && ok) {
         p->core.self.ok = NULL;
         timer_forget(ok);
     } else if (kind == KIND_COMBINED) {
@@ -107,6 +110,12 @@ static bool coroutine_runs(PromiseObject *p) {
     return job_of(p)->kind == KIND_TASK && p->core.self.ok;
 }
 
+static void tell_to_cancel(PromiseObject *task, PyObject *reason) {
+    if (!(job_of(task)->flags & FLAG_CANCEL))
+        task->core.self.arg = Py_NewRef(reason);
+    job_of(task)->flags |= FLAG_CANCEL;
+}
+
 /* 1: the future will settle p. 0: it will not. */
 static int ask_future(PromiseObject *p) {
     return job_of(p)->kind == KIND_ROOT && p->context ? future_cancel(p) : 0;
@@ -115,7 +124,7 @@ static int ask_future(PromiseObject *p) {
 static int deliver_idle(PromiseObject *top, PyObject *reason) {
     int asked = 0;
     if (coroutine_runs(top))
-        job_of(top)->flags |= FLAG_CANCEL;
+        tell_to_cancel(top, reason);
     else if ((asked = ask_future(top)) == 0)
         reject_idle(top, Py_NewRef(reason));
     Py_DECREF(reason);
@@ -143,32 +152,67 @@ static PyObject *new_cancelled_error(module_state *state, PyObject *message) {
                                          : PyObject_CallNoArgs(type);
 }
 
-int promise_cancel(PromiseObject *p, PyObject *message) {
-    PromiseObject *top = p, *next;
-    PyObject *reason;
-    int err;
-    if (cp_promise_state(&p->core) != CP_PENDING)
-        return 0;
-    if (!(reason = new_cancelled_error(PROMISE_LOOP(p)->state, message)))
-        return -1;
-    while ((next = sole_source(&top->core.self)))
+/* The topmost promise for which nobody but p, and those between, waits. Promises that wait for each
+ * other in a circle have no top: any of them will do (the slower walker meets the faster one). */
+static PromiseObject *top_of(PromiseObject *p) {
+    PromiseObject *top = p, *slow = p, *next;
+    for (unsigned steps = 1; (next = sole_source(&top->core.self)); steps++) {
         top = next;
-    Py_INCREF(top);
+        if (top == slow)
+            break;
+        if (steps % 2 == 0)
+            slow = sole_source(&slow->core.self);
+    }
+    return top;
+}
+
+int promise_cancel_with(PromiseObject *p, PyObject *reason) {
+    PromiseObject *top;
+    int err;
+    if (cp_promise_state(&p->core) != CP_PENDING) {
+        Py_DECREF(reason);
+        return 0;
+    }
+    top = (PromiseObject *)Py_NewRef(top_of(p));
     err = deliver(top, reason);
     Py_DECREF(top);
     return err < 0 ? -1 : 1;
 }
 
-void reaction_give_up(LoopObject *loop, struct cp_reaction *self) {
-    PromiseObject *source = sole_source(self);
-    if (self->job.phase != CP_WAITING)
-        return;
-    Py_XINCREF(source);
+int promise_cancel(PromiseObject *p, PyObject *message) {
+    PyObject *reason;
+    if (cp_promise_state(&p->core) != CP_PENDING)
+        return 0;
+    if (!(reason = new_cancelled_error(PROMISE_LOOP(p)->state, message)))
+        return -1;
+    return promise_cancel_with(p, reason);
+}
+
+/* The reaction leaves its list, whose reference is gone. What is to be cancelled for it (new
+ * reference), or NULL. */
+static PromiseObject *leave(struct cp_reaction *self) {
+    PromiseObject *source = (PromiseObject *)Py_XNewRef(sole_source(self));
     cp_promise_unsubscribe(self);
     loop_drop_job(&self->job);
+    return source;
+}
+
+/* Steals source, which may be NULL. */
+static void cancel_source(LoopObject *loop, PromiseObject *source) {
     if (source && promise_cancel(source, NULL) < 0)
         loop_report(loop, (PyObject *)source);
     Py_XDECREF(source);
+}
+
+void reaction_give_up(LoopObject *loop, struct cp_reaction *self) {
+    if (self->job.phase == CP_WAITING)
+        cancel_source(loop, leave(self));
+}
+
+void promise_expire(PromiseObject *p, PyObject *reason) {
+    PromiseObject *source = leave(&p->core.self);
+    promise_reject(p, reason);
+    cancel_source(PROMISE_LOOP(p), source);
 }
 
 /* ---- From Python */

@@ -25,6 +25,7 @@ typedef struct {
     Py_ssize_t room;                   /* of elements */
     Py_ssize_t remaining; /* inputs without an outcome, and one for the taking of inputs itself */
     enum mode mode;
+    bool taking; /* inputs, just now */
 } CombinerObject;
 
 static CombinerObject *combiner_new(LoopObject *loop, enum mode mode) {
@@ -49,7 +50,6 @@ static CombinerObject *combiner_new(LoopObject *loop, enum mode mode) {
 static PromiseObject *part_with_result(CombinerObject *self) {
     PromiseObject *result = self->result;
     self->result = NULL;
-    Py_CLEAR(self->iterator);
     if (result) {
         result->core.self.ok = NULL;
         result->core.self.job.kind = CP_PASS;
@@ -69,6 +69,7 @@ static void finish(CombinerObject *self, bool rejected, PyObject *value) {
     else
         promise_fulfil(result, value);
     Py_DECREF(result);
+    Py_CLEAR(self->iterator); /* last: it may run any code */
 }
 
 /* Nothing will come of it: the result waits for the loop to close. */
@@ -77,6 +78,7 @@ static void abandon(CombinerObject *self) {
     if (result && cp_promise_state(&result->core) == CP_PENDING)
         promise_make_root(result);
     Py_XDECREF(result);
+    Py_CLEAR(self->iterator);
 }
 
 /* With the raised exception. 0, or -1: it must leave run(). */
@@ -189,7 +191,7 @@ static int make_room(CombinerObject *self, Py_ssize_t index) {
     struct cp_reaction **elements;
     if (index < self->room)
         return 0;
-    if (!(elements = PyMem_Resize(self->elements, struct cp_reaction *, (size_t)room))) {
+    if (!(elements = PyMem_Realloc(self->elements, (size_t)room * sizeof *elements))) {
         PyErr_NoMemory();
         return -1;
     }
@@ -246,18 +248,26 @@ enum { BREATH = 1024 }; /* inputs between two looks for signals: an iterator may
 /* Takes inputs while there is room for them. An iterator that fails rejects the result, as in
  * ECMAScript. */
 static int take_inputs(CombinerObject *self, LoopObject *loop) {
-    PyObject *iterator = Py_NewRef(self->iterator), *input = NULL;
+    PyObject *iterator, *input;
+    bool exhausted = false;
     int err = 0;
-    while (!err && self->running < self->concurrency && (input = PyIter_Next(iterator))) {
+    if (self->taking) /* the iterator itself makes promises settle: whoever takes now goes on */
+        return 0;
+    self->taking = true;
+    iterator = Py_NewRef(self->iterator);
+    while (!err && !exhausted && self->iterator && self->running < self->concurrency) {
+        if ((exhausted = !(input = PyIter_Next(iterator))))
+            break;
         err = add_input(self, loop, input);
         Py_DECREF(input);
         if (!err && PyList_GET_SIZE(self->values) % BREATH == 0)
             err = loop_breathe(loop);
     }
+    self->taking = false;
     Py_DECREF(iterator);
     if (PyErr_Occurred())
         return fail(self);
-    if (!input && self->iterator) {
+    if (exhausted && self->iterator) {
         Py_CLEAR(self->iterator);
         return one_less(self);
     }
@@ -280,11 +290,12 @@ static PyObject *begin(CombinerObject *self, LoopObject *loop, PyObject *iterato
 }
 
 static PyObject *combine(PyTypeObject *defining, PyObject *const *args, Py_ssize_t nargs,
-                         const char *name, enum mode mode) {
+                         PyObject *kwnames, const char *name, enum mode mode) {
     LoopObject *loop;
     CombinerObject *self;
     PyObject *result = NULL;
-    if (!check_nargs(name, nargs, 1, 1) || !(loop = loop_current(state_of_type(defining))))
+    if (!check_no_keywords(name, kwnames) || !check_nargs(name, nargs, 1, 1) ||
+        !(loop = loop_current(state_of_type(defining))))
         return NULL;
     if ((self = combiner_new(loop, mode)))
         result = begin(self, loop, PyObject_GetIter(args[0]));
@@ -296,8 +307,7 @@ const char promise_all_doc[] =
     "all(iterable, /) -> Promise\n--\n\n"
     "The list of all values, in the order of the inputs; rejects with the first reason.";
 PyObject *promise_all(STATIC_PARAMETERS) {
-    (void)kwnames;
-    return combine(defining, args, nargs, "all", ALL);
+    return combine(defining, args, nargs, kwnames, "all", ALL);
 }
 
 const char promise_all_settled_doc[] =
@@ -305,24 +315,21 @@ const char promise_all_settled_doc[] =
     "The list of all outcomes: {'status': 'fulfilled', 'value': v} or {'status': 'rejected',\n"
     "'reason': r}.";
 PyObject *promise_all_settled(STATIC_PARAMETERS) {
-    (void)kwnames;
-    return combine(defining, args, nargs, "all_settled", ALL_SETTLED);
+    return combine(defining, args, nargs, kwnames, "all_settled", ALL_SETTLED);
 }
 
 const char promise_any_doc[] =
     "any(iterable, /) -> Promise\n--\n\n"
     "The first value; rejects with AggregateError when every input was rejected.";
 PyObject *promise_any(STATIC_PARAMETERS) {
-    (void)kwnames;
-    return combine(defining, args, nargs, "any", ANY);
+    return combine(defining, args, nargs, kwnames, "any", ANY);
 }
 
 const char promise_race_doc[] =
     "race(iterable, /) -> Promise\n--\n\n"
     "Settles as the first of the inputs does; stays pending when there are none.";
 PyObject *promise_race(STATIC_PARAMETERS) {
-    (void)kwnames;
-    return combine(defining, args, nargs, "race", RACE);
+    return combine(defining, args, nargs, kwnames, "race", RACE);
 }
 
 /* The keys go to self->keys. An iterator over the values, or NULL with an exception. */
@@ -433,6 +440,10 @@ static void cancel_inputs(CombinerObject *self, LoopObject *loop) {
 void combiner_cancel(PyObject *combiner) {
     CombinerObject *self = (CombinerObject *)Py_NewRef(combiner);
     PromiseObject *result = part_with_result(self);
+    if (!result) {
+        Py_DECREF(self);
+        return;
+    }
     if (Py_EnterRecursiveCall(" in the cancellation of combined promises") == 0) {
         cancel_inputs(self, PROMISE_LOOP(result));
         Py_LeaveRecursiveCall();
@@ -440,6 +451,7 @@ void combiner_cancel(PyObject *combiner) {
         loop_report(PROMISE_LOOP(result), (PyObject *)result);
     }
     Py_DECREF(result);
+    Py_CLEAR(self->iterator);
     Py_DECREF(self);
 }
 

@@ -119,25 +119,35 @@ int context_use(LoopObject *loop, PyObject *captured) {
     return context_use_own(loop, c->working);
 }
 
-/* ---- Around all jobs: jobs may run inside the job of another drive, which has its own entered
- * contexts and gets them back as they were. */
+/* ---- Around all jobs: jobs may run inside a job of another drive. That one's context is left
+ * meanwhile, so that whoever asks for it can enter it, and entered again at the end. */
 
 void loop_begin_jobs(LoopObject *loop, struct contexts *saved) {
     struct contexts *c = &loop->contexts;
+    loop->drives++;
     *saved = *c;
-    c->working = c->copied_of = c->entered = NULL;
+    saved->was_entered = c->entered;
+    if (saved->entered && PyThreadState_Get()->context != saved->entered)
+        saved->entered = NULL; /* a context that a job has entered itself is on top: all stays */
+    c->working = c->copied_of = NULL;
+    if (saved->entered && PyContext_Exit(saved->entered) < 0)
+        loop_report(loop, (PyObject *)loop);
+    c->entered = NULL;
 }
 
 void loop_end_jobs(LoopObject *loop, struct contexts *saved) {
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     struct contexts *c = &loop->contexts;
-    if (leave(c) < 0)
+    if (leave(c) < 0 || (saved->entered && PyContext_Enter(saved->entered) < 0))
         loop_report(loop, (PyObject *)loop);
     Py_XDECREF(c->working);
     Py_XDECREF(c->copied_of);
     c->working = saved->working;
     c->copied_of = saved->copied_of;
-    c->entered = saved->entered;
+    c->entered = saved->was_entered;
+    loop->drives--;
+    if (!loop->drives && loop->close_wanted)
+        loop_close_wanted(loop);
     if (raised)
         restore_raised(raised);
 }

@@ -159,7 +159,13 @@ void current_restore(module_state *state, LoopObject *outer) {
         restore_raised(raised);
 }
 
+void current_uncache(LoopObject *loop) {
+    if (cached.loop == loop)
+        cached.loop = NULL;
+}
+
 void current_forget(LoopObject *loop) {
+    current_uncache(loop);
     if (look_up(loop->state) == loop)
         set_current(loop->state, NULL);
 }
@@ -223,6 +229,13 @@ bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_
     return false;
 }
 
+bool check_no_keywords(const char *name, PyObject *kwnames) {
+    if (!kwnames || !PyTuple_GET_SIZE(kwnames))
+        return true;
+    PyErr_Format(PyExc_TypeError, "%s() takes no keyword arguments", name);
+    return false;
+}
+
 /* ---- Exceptions */
 
 PyObject *take_raised(void) {
@@ -241,8 +254,11 @@ PyObject *take_raised(void) {
 }
 
 void restore_raised(PyObject *exception) {
-    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-    Py_DECREF(exception);
+#if PY_VERSION_HEX >= 0x030c0000
+    PyErr_SetRaisedException(exception);
+#else
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+#endif
 }
 
 void raise_asyncio_error(const char *name, const char *text) {

@@ -100,9 +100,11 @@ static int report_slow(LoopObject *loop, PyObject *what, double seconds) {
     if (!number)
         return -1;
     if (hook && hook != Py_None) {
+        Py_INCREF(hook); /* it may put another one in its place */
         result = PyObject_CallFunctionObjArgs(hook, what, number, NULL);
         err = result ? 0 : -1;
         Py_XDECREF(result);
+        Py_DECREF(hook);
     } else {
         err = PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%R kept the loop for %S seconds", what,
                                number);
@@ -143,44 +145,51 @@ static PyObject *name_of(PyObject *handler) {
     return PyUnicode_FromString(Py_TYPE(handler)->tp_name);
 }
 
-/* One link, as "then(parse)". */
-static PyObject *link_text(PromiseObject *p) {
+/* The handler of a link, new reference or NULL. */
+static PyObject *handler_of(PromiseObject *p) {
     const uint8_t kind = p->core.self.job.kind;
-    PyObject *handler = (kind >= KIND_THEN && kind <= KIND_TAP) || kind == KIND_TASK
-                            ? (PyObject *)p->core.self.ok
-                            : NULL;
-    PyObject *name, *text;
-    if (handler && PyTuple_Check(handler))
-        handler = PyTuple_GET_ITEM(handler, 0);
-    if (!handler)
-        return PyUnicode_FromString(kind_names[kind]);
-    if (!(name = name_of(handler)))
+    PyObject *handler = p->core.self.ok;
+    if (!handler || !((kind >= KIND_THEN && kind <= KIND_TAP) || kind == KIND_TASK))
         return NULL;
-    text = PyUnicode_FromFormat("%s(%U)", kind_names[kind], name);
-    Py_DECREF(name);
+    return Py_NewRef(PyTuple_Check(handler) ? PyTuple_GET_ITEM(handler, 0) : handler);
+}
+
+/* One link, as "then(parse)". Finding the name may run any code. */
+static PyObject *link_text(PromiseObject *p) {
+    const char *kind = kind_names[p->core.self.job.kind];
+    PyObject *handler = handler_of(p), *name, *text = NULL;
+    if (!handler)
+        return PyUnicode_FromString(kind);
+    if ((name = name_of(handler)))
+        text = PyUnicode_FromFormat("%s(%U)", kind, name);
+    Py_XDECREF(name);
+    Py_DECREF(handler);
     return text;
 }
 
+/* New reference or NULL. */
 static PromiseObject *source_of(PromiseObject *p) {
     if (p->core.self.job.phase == CP_WAITING ||
         (p->core.self.job.phase == CP_QUEUED && p->core.self.job.kind == CP_ADOPT))
-        return PROMISE_OF((struct cp_promise *)p->core.self.arg);
+        return (PromiseObject *)Py_NewRef(PROMISE_OF((struct cp_promise *)p->core.self.arg));
     return NULL;
 }
 
 /* NULL without an exception: there is nothing to tell. */
 static PyObject *chain_text(PromiseObject *p) {
     PyObject *text, *link;
+    PromiseObject *next;
     if (p->core.self.job.kind == KIND_ROOT || p->core.self.job.kind == CP_CALL)
         return NULL;
+    Py_INCREF(p);
     text = link_text(p);
-    for (int shown = 1; text && (p = source_of(p)); shown++) {
+    for (int shown = 1; text && shown <= LINKS_SHOWN && (next = source_of(p)); shown++) {
+        Py_SETREF(p, next);
         link = shown < LINKS_SHOWN ? link_text(p) : PyUnicode_FromString("...");
         Py_SETREF(text, link ? PyUnicode_FromFormat("%U of %U", text, link) : NULL);
         Py_XDECREF(link);
-        if (shown == LINKS_SHOWN)
-            break;
     }
+    Py_DECREF(p);
     return text;
 }
 
@@ -192,16 +201,21 @@ static PyObject *value_text(PromiseObject *p) {
         return PyUnicode_FromString("<Promise>");
     if ((entered = Py_ReprEnter((PyObject *)p)) != 0)
         return entered < 0 ? NULL : PyUnicode_FromString("...");
+    Py_INCREF(value);
     text = PyObject_Repr(value);
+    Py_DECREF(value);
     Py_ReprLeave((PyObject *)p);
     return text;
 }
 
 PyObject *promise_repr(PromiseObject *self) {
-    const enum cp_state state = cp_promise_state(&self->core);
-    PyObject *name = PROMISE_LOOP(self)->state->str_states[state];
-    PyObject *origin = Py_XNewRef(origin_of(self)), *repr;
-    PyObject *detail = state == CP_PENDING ? chain_text(self) : value_text(self);
+    PyObject *name, *detail, *origin, *repr;
+    enum cp_state state;
+    promise_settle_if_closed(self);
+    state = cp_promise_state(&self->core);
+    name = PROMISE_LOOP(self)->state->str_states[state];
+    origin = Py_XNewRef(origin_of(self));
+    detail = state == CP_PENDING ? chain_text(self) : value_text(self);
     repr = PyErr_Occurred()
                ? NULL
                : PyUnicode_FromFormat("<Promise %U%s%V%s%V>", name, detail ? ": " : "", detail, "",

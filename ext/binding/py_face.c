@@ -116,16 +116,35 @@ PyObject *face_add_done_callback(PromiseObject *self, PyObject *const *args, Py_
     Py_RETURN_NONE;
 }
 
+/* In a guest that is asyncio's to do: its tasks step from its own queue. */
+static PyObject *call_soon(PyObject *host, PyObject *pair, PyObject *context) {
+    PyObject *method = PyObject_GetAttrString(host, "call_soon");
+    PyObject *args[4] = {NULL, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), context};
+    PyObject *names = method ? Py_BuildValue("(s)", "context") : NULL;
+    PyObject *handle =
+        names ? PyObject_Vectorcall(method, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, names)
+              : NULL;
+    Py_XDECREF(method);
+    Py_XDECREF(names);
+    return handle;
+}
+
+static PyObject *call_here(LoopObject *loop, PyObject *pair, PyObject *context) {
+    if (context_use_own(loop, context) < 0)
+        return NULL;
+    return PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+}
+
 int run_done(PromiseObject *p) {
     LoopObject *loop = PROMISE_LOOP(p);
-    PyObject *pair, *value, *result;
-    int err;
+    PyObject *pair, *value, *context = p->context, *result;
+    int err = 0;
     promise_take_job(p, &pair, &value);
     Py_DECREF(value);
-    err = context_use_own(loop, p->context);
-    Py_CLEAR(p->context);
+    p->context = NULL;
     result =
-        err < 0 ? NULL : PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+        loop->guest_of ? call_soon(loop->guest_of, pair, context) : call_here(loop, pair, context);
+    Py_DECREF(context);
     if (!result)
         err = raised_is_fatal() ? -1 : loop_unhandled(loop, NULL, take_raised());
     Py_XDECREF(result);
@@ -141,8 +160,13 @@ static int collect(struct cp_job *job, void *list) {
 
 /* Whether it was taken out. The comparison may run any code, so the list is not being walked. */
 static int remove_if_equal(PromiseObject *self, PromiseObject *reaction, PyObject *callback) {
-    PyObject *own = PyTuple_GET_ITEM((PyObject *)reaction->core.self.ok, 0);
-    int same = PyObject_RichCompareBool(own, callback, Py_EQ);
+    PyObject *own;
+    int same;
+    if (!reaction->core.self.ok) /* it has run meanwhile */
+        return 0;
+    own = Py_NewRef(PyTuple_GET_ITEM((PyObject *)reaction->core.self.ok, 0));
+    same = PyObject_RichCompareBool(own, callback, Py_EQ);
+    Py_DECREF(own);
     if (same <= 0 || reaction->core.self.job.phase != CP_WAITING ||
         reaction->core.self.arg != &self->core)
         return same < 0 ? -1 : 0;
@@ -181,6 +205,7 @@ PyObject *face_get_loop(PromiseObject *self, PyObject *Py_UNUSED(ignored)) {
 
 const char face_done_doc[] = "done($self, /) -> bool\n--\n\nWhether it has settled.";
 PyObject *face_done(PromiseObject *self, PyObject *Py_UNUSED(ignored)) {
+    promise_settle_if_closed(self);
     return PyBool_FromLong(cp_promise_state(&self->core) != CP_PENDING);
 }
 
@@ -196,6 +221,7 @@ PyObject *face_cancelled(PromiseObject *self, PyObject *Py_UNUSED(ignored)) {
 }
 
 static bool still_pending(PromiseObject *self, const char *text) {
+    promise_settle_if_closed(self);
     if (cp_promise_state(&self->core) != CP_PENDING)
         return false;
     raise_asyncio_error("InvalidStateError", text);

@@ -115,7 +115,9 @@ static PyObject *call_where_allowed(LoopObject *loop, PyObject *future, const ch
     PyObject *method = PyObject_GetAttrString(future, name), *home = NULL, *done = NULL;
     if (!method)
         return NULL;
-    if (is_asyncio_future(loop->state, future) && !(home = call_method(future, "get_loop")))
+    if (is_asyncio_future(loop->state, future))
+        home = call_method(future, "get_loop");
+    if (PyErr_Occurred())
         done = NULL;
     else if (!home || home == loop->guest_of)
         done = PyObject_CallFunctionObjArgs(method, arg, NULL);
@@ -162,14 +164,16 @@ PyObject *promise_from_future(STATIC_PARAMETERS) {
     module_state *state = state_of_type(defining);
     LoopObject *loop;
     PyObject *p;
-    (void)kwnames;
-    if (!check_nargs("from_future", nargs, 1, 1))
+    if (!check_no_keywords("from_future", kwnames) || !check_nargs("from_future", nargs, 1, 1))
         return NULL;
     if (!is_asyncio_future(state, args[0]) && !is_concurrent_future(state, args[0]))
-        return PyErr_Format(PyExc_TypeError,
-                            "from_future(future): an asyncio or concurrent.futures future, not "
-                            "%.200s",
-                            Py_TYPE(args[0])->tp_name);
+        return PyErr_Occurred()
+                   ? NULL
+                   : PyErr_Format(
+                         PyExc_TypeError,
+                         "from_future(future): an asyncio or concurrent.futures future, not "
+                         "%.200s",
+                         Py_TYPE(args[0])->tp_name);
     if (!(loop = loop_current(state)))
         return NULL;
     if (Py_IS_TYPE(args[0], state->Promise))

@@ -3,26 +3,11 @@
  * here is only what it is made of. */
 #include "binding.h"
 
-static void tell(LoopObject *loop, const char *what) {
-    PyObject *done = PyObject_CallMethod(loop->guest, what, NULL);
-    if (!done)
+void guest_end(LoopObject *loop) {
+    PyObject *done = loop->guest ? PyObject_CallMethod(loop->guest, "detach", NULL) : NULL;
+    if (loop->guest && !done)
         loop_report(loop, loop->guest);
     Py_XDECREF(done);
-}
-
-/* Work was queued between two turns: asks asyncio for one, once. */
-void guest_ready(struct cp_loop *core) {
-    LoopObject *loop = LOOP_OF(core);
-    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
-    core->notify = false;
-    tell(loop, "ask");
-    if (raised)
-        restore_raised(raised);
-}
-
-void guest_end(LoopObject *loop) {
-    if (loop->guest)
-        tell(loop, "detach");
     Py_CLEAR(loop->guest);
     Py_CLEAR(loop->guest_of);
 }
@@ -31,8 +16,8 @@ const char loop_guest_begin_doc[] =
     "_guest_begin($self, host, guest, /) -> int\n--\n\n"
     "From now on `host`, an asyncio loop, runs this loop: it calls _guest_turn() when the "
     "returned\n"
-    "descriptor is readable, and when guest.ask() was called to say that there is work.\n"
-    "guest.detach() is called when this loop closes.";
+    "descriptor is readable, which queued work makes it, too. guest.detach() is called when this\n"
+    "loop closes.";
 PyObject *loop_guest_begin(LoopObject *self, PyObject *args) {
     PyObject *host, *guest;
     if (!PyArg_ParseTuple(args, "OO:_guest_begin", &host, &guest) || loop_check(self, "attach") < 0)

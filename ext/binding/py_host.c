@@ -75,7 +75,28 @@ void loop_drop_job(struct cp_job *job) {
         element_drop(job);
         break;
     default:
-        Py_DECREF(PROMISE_OF(cp_promise_of(job)));
+        promise_drop_job(PROMISE_OF(cp_promise_of(job)));
+    }
+}
+
+int job_visit(struct cp_job *job, visitproc visit, void *arg) {
+    switch (job->kind) {
+    case KIND_CALLBACK:
+        return callback_visit(job, visit, arg);
+    case KIND_SETTLER:
+        Py_VISIT(settler_object(job));
+        return 0;
+    case KIND_ELEMENT:
+        Py_VISIT((PyObject *)cp_reaction_of(job)->ok);
+        if (job->phase == CP_QUEUED)
+            Py_VISIT((PyObject *)cp_reaction_of(job)->arg);
+        return 0;
+    case KIND_WORK:
+    case KIND_RESOLVE:
+        return 0; /* the pool's: alive until they have come home */
+    default:
+        Py_VISIT(PROMISE_OF(cp_promise_of(job)));
+        return 0;
     }
 }
 
@@ -83,9 +104,16 @@ void loop_drop_work(struct cp_work *work) {
     loop_drop_job(&work->job);
 }
 
+enum { LAST_BREATHS = 10000 }; /* ten million jobs while closing: they would go on for ever */
+
 int loop_breathe(LoopObject *loop) {
     PyObject *done = PyObject_CallNoArgs(loop->state->breathe);
     Py_XDECREF(done);
+    if (done && loop->closing && ++loop->last_breaths > LAST_BREATHS) {
+        PyErr_SetString(loop->state->LoopClosedError,
+                        "jobs did not come to an end while their loop was being closed");
+        return -1;
+    }
     return done ? 0 : -1;
 }
 
@@ -138,9 +166,11 @@ static int warn(LoopObject *loop, PromiseObject *p, PyObject *reason) {
 }
 
 static int call_hook(PyObject *hook, PromiseObject *p, PyObject *reason) {
-    PyObject *result =
-        PyObject_CallFunctionObjArgs(hook, p ? (PyObject *)p : Py_None, reason, NULL);
+    PyObject *result;
+    Py_INCREF(hook); /* it may put another one in its place */
+    result = PyObject_CallFunctionObjArgs(hook, p ? (PyObject *)p : Py_None, reason, NULL);
     Py_XDECREF(result);
+    Py_DECREF(hook);
     return result ? 0 : -1;
 }
 
@@ -210,10 +240,12 @@ void loop_rejection_handled(LoopObject *loop, PromiseObject *p) {
     PyObject *hook = loop->on_rejection_handled, *result;
     if (!hook || hook == Py_None)
         return;
+    Py_INCREF(hook);
     result = PyObject_CallOneArg(hook, (PyObject *)p);
     if (!result)
         loop_report(loop, hook);
     Py_XDECREF(result);
+    Py_DECREF(hook);
 }
 
 void loop_report(LoopObject *Py_UNUSED(loop), PyObject *where) {
@@ -237,8 +269,8 @@ static int fire_timed(struct cp_loop *core, struct cp_timer *timer) {
 #define HOST(run_function, fire_function)                                                          \
     {                                                                                              \
         .run = run_function, .fire = fire_function, .unhandled = report_unhandled,                 \
-        .breathe = breathe, .ready = guest_ready, .before_wait = before_wait,                      \
-        .after_wait = after_wait, .worker_start = worker_start, .worker_end = worker_end,          \
+        .breathe = breathe, .before_wait = before_wait, .after_wait = after_wait,                  \
+        .worker_start = worker_start, .worker_end = worker_end,                                    \
     }
 
 const struct cp_host loop_host = HOST(run_job, timer_fire);

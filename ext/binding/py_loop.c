@@ -43,6 +43,14 @@ bool loop_post(LoopObject *loop, struct cp_job *job) {
     return open;
 }
 
+/* A closing loop runs what reacts to the closing, and takes no new calls: it would never end. */
+static int check_takes_calls(LoopObject *self, const char *what) {
+    if (!self->closing || !self->open)
+        return loop_check(self, what);
+    PyErr_Format(self->state->LoopClosedError, "cannot %s a loop that is being closed", what);
+    return -1;
+}
+
 static struct cp_job *make_call(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                                 const char *name) {
     if (nargs >= 1 && PyCallable_Check(args[0]))
@@ -74,7 +82,7 @@ PyDoc_STRVAR(
     "timer, completion, message and call_soon callback.");
 static PyObject *loop_queue_microtask(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
     struct cp_job *job;
-    if (loop_check(self, "queue a microtask on") < 0 ||
+    if (check_takes_calls(self, "queue a microtask on") < 0 ||
         !(job = make_call(self, args, nargs, "queue_microtask")))
         return NULL;
     cp_enqueue(&self->core, job);
@@ -86,7 +94,8 @@ PyDoc_STRVAR(
     "call_soon($self, fn, /, *args)\n--\n\nCalls fn(*args) in the next turn, as a macrotask.");
 static PyObject *loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs) {
     struct cp_job *job;
-    if (loop_check(self, "call soon on") < 0 || !(job = make_call(self, args, nargs, "call_soon")))
+    if (check_takes_calls(self, "call soon on") < 0 ||
+        !(job = make_call(self, args, nargs, "call_soon")))
         return NULL;
     cp_enqueue_macro(&self->core, job);
     Py_RETURN_NONE;
@@ -220,6 +229,8 @@ static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwarg
 /* One turn that does not wait, for what closing has set in motion. */
 static void last_turn(LoopObject *self) {
     struct contexts saved;
+    if (!loop_is_here(self)) /* collected on another thread: nobody can run its jobs */
+        return;
     loop_begin_jobs(self, &saved);
     if (cp_loop_step(&self->core, 0) < 0)
         loop_report(self, (PyObject *)self);
@@ -236,17 +247,6 @@ static void end_operations(LoopObject *self) {
     }
 }
 
-static void reject_roots(LoopObject *self) {
-    PromiseObject *p;
-    while ((p = self->roots)) {
-        Py_INCREF(p);
-        PyErr_SetString(self->state->LoopClosedError,
-                        "the loop was closed while this promise was pending");
-        promise_reject(p, take_raised());
-        Py_DECREF(p);
-    }
-}
-
 enum { CLOSING_ROUNDS = 16 }; /* reactions to the closing may make new promises, but not for ever */
 
 /* Everything that waits for this loop gets its LoopClosedError or ConnectionError now, and may
@@ -255,7 +255,7 @@ static void end_waiting(LoopObject *self) {
     cp_work_stop(&self->core, loop_drop_work);
     for (int round = 0; round < CLOSING_ROUNDS; round++) {
         end_operations(self);
-        reject_roots(self);
+        promise_reject_roots(self);
         last_turn(self);
         if (!self->roots && !cp_loop_pending(&self->core))
             break;
@@ -276,7 +276,7 @@ static void close_loop(LoopObject *self) {
     guest_end(self);
     end_waiting(self);
     mark_closed(self);
-    reject_roots(self);
+    promise_reject_roots(self);
     while ((job = cp_loop_take_job(&self->core)))
         loop_drop_job(job);
     Py_CLEAR(self->settled_none);
@@ -286,29 +286,53 @@ static void close_loop(LoopObject *self) {
     current_forget(self);
 }
 
-int loop_close_now(LoopObject *self) {
-    if (self->running) {
+int loop_close_now(LoopObject *loop) {
+    if (loop->running) {
         PyErr_SetString(PyExc_RuntimeError, "a running loop cannot be closed; stop() it first");
         return -1;
     }
-    if (!self->open)
+    if (!loop->open || loop->closing)
         return 0;
-    if (loop_check(self, "close") < 0)
+    if (loop_check(loop, "close") < 0)
         return -1;
-    close_loop(self);
+    if (loop->drives)
+        loop->close_wanted = true;
+    else
+        close_loop(loop);
     return 0;
 }
 
-PyDoc_STRVAR(close_doc,
-             "close($self, /)\n--\n\n"
-             "Closes the loop: running work is waited for; timers, reads, writes and connects that "
-             "are still\n"
-             "pending are rejected, and reactions to that run once. Harmless when closed.");
+void loop_close_wanted(LoopObject *loop) {
+    loop->close_wanted = false;
+    if (loop->open && !loop->closing)
+        close_loop(loop);
+}
+
+PyDoc_STRVAR(
+    close_doc,
+    "close($self, /)\n--\n\n"
+    "Closes the loop: running work is waited for; timers, reads, writes and connects that "
+    "are still\n"
+    "pending are rejected, and reactions to that run. A job of the loop itself may ask for "
+    "it: it\n"
+    "happens when the jobs have run. Harmless when closed.");
 static PyObject *loop_close(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return loop_close_now(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* What waits in the loop's queues keeps the loop alive: the collector has to see through them. */
+static int visit_job(struct cp_job *job, void *closure) {
+    void **visit = closure;
+    return job_visit(job, (visitproc)visit[0], visit[1]);
+}
+
+static int visit_timer(struct cp_timer *timer, void *closure) {
+    void **visit = closure;
+    return ((visitproc)visit[0])(timer_object(timer), visit[1]);
+}
+
 static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
+    void *closure[2] = {(void *)visit, arg};
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->settled_none);
     Py_VISIT(self->on_unhandled_rejection);
@@ -318,7 +342,7 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->guest);
     Py_VISIT(self->contexts.snapshot);
     Py_VISIT(self->asyncgens);
-    return 0;
+    return cp_loop_visit(&self->core, visit_job, visit_timer, closure);
 }
 
 static int loop_clear(LoopObject *self) {
@@ -336,7 +360,7 @@ static int loop_clear(LoopObject *self) {
 /* In a forked child the descriptors are the parent's as well: they are left alone. */
 static void loop_finalize(LoopObject *self) {
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
-    if (self->open && self->forks == fork_count())
+    if (self->open && !self->closing && self->forks == fork_count())
         close_loop(self);
     if (raised)
         restore_raised(raised);
@@ -347,6 +371,7 @@ static void loop_dealloc(LoopObject *self) {
     if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
         return;
     PyObject_GC_UnTrack(self);
+    current_uncache(self);
     loop_clear(self);
     Py_CLEAR(self->origins);
     PyObject_GC_Del(self);

@@ -105,6 +105,7 @@ static PyObject *promise_delay(PromiseObject *self, PyObject *seconds) {
 /* ---- What can be seen of a promise */
 
 static PyObject *promise_get_state(PromiseObject *self, void *Py_UNUSED(closure)) {
+    promise_settle_if_closed(self);
     return Py_NewRef(PROMISE_LOOP(self)->state->str_states[cp_promise_state(&self->core)]);
 }
 
@@ -113,6 +114,7 @@ PyDoc_STRVAR(peek_doc,
              "What the promise settled with, without marking a rejection as handled. Raises\n"
              "asyncio.InvalidStateError while it is pending.");
 static PyObject *promise_peek(PromiseObject *self, PyObject *Py_UNUSED(args)) {
+    promise_settle_if_closed(self);
     if (cp_promise_state(&self->core) != CP_PENDING)
         return Py_NewRef((PyObject *)self->core.value);
     raise_asyncio_error("InvalidStateError",
@@ -123,11 +125,12 @@ static PyObject *promise_peek(PromiseObject *self, PyObject *Py_UNUSED(args)) {
 /* ---- Making promises */
 
 static PyObject *settled_method(PyTypeObject *defining, PyObject *const *args, Py_ssize_t nargs,
-                                const char *name, bool reject) {
+                                PyObject *kwnames, const char *name, bool reject) {
     LoopObject *loop;
     PromiseObject *p;
     PyObject *value = nargs ? args[0] : Py_None;
-    if (!check_nargs(name, nargs, 0, 1) || !(loop = loop_current(state_of_type(defining))))
+    if (!check_no_keywords(name, kwnames) || !check_nargs(name, nargs, 0, 1) ||
+        !(loop = loop_current(state_of_type(defining))))
         return NULL;
     if (!reject)
         p = promise_from(loop, value);
@@ -141,15 +144,13 @@ PyDoc_STRVAR(resolve_doc,
              "resolve(value=None, /) -> Promise\n--\n\n"
              "value itself when it is a promise of this loop; else a promise resolved with it.");
 static PyObject *promise_resolve_method(STATIC_PARAMETERS) {
-    (void)kwnames;
-    return settled_method(defining, args, nargs, "resolve", false);
+    return settled_method(defining, args, nargs, kwnames, "resolve", false);
 }
 
 PyDoc_STRVAR(reject_doc, "reject(reason=None, /) -> Promise\n--\n\nA promise rejected with reason, "
                          "which may be any object.");
 static PyObject *promise_reject_method(STATIC_PARAMETERS) {
-    (void)kwnames;
-    return settled_method(defining, args, nargs, "reject", true);
+    return settled_method(defining, args, nargs, kwnames, "reject", true);
 }
 
 PyDoc_STRVAR(try_doc,
@@ -178,8 +179,9 @@ static PyObject *promise_with_resolvers(STATIC_PARAMETERS) {
     LoopObject *loop;
     PromiseObject *p;
     PyObject *resolve, *reject, *triple;
-    (void)args, (void)kwnames;
-    if (!check_nargs("with_resolvers", nargs, 0, 0) ||
+    (void)args;
+    if (!check_no_keywords("with_resolvers", kwnames) ||
+        !check_nargs("with_resolvers", nargs, 0, 0) ||
         !(loop = loop_current(state_of_type(defining))))
         return NULL;
     p = promise_new_root(loop);
@@ -207,8 +209,8 @@ PyDoc_STRVAR(from_coroutine_doc,
 static PyObject *promise_from_coroutine(STATIC_PARAMETERS) {
     LoopObject *loop;
     PyObject *p;
-    (void)kwnames;
-    if (!check_nargs("from_coroutine", nargs, 1, 1))
+    if (!check_no_keywords("from_coroutine", kwnames) ||
+        !check_nargs("from_coroutine", nargs, 1, 1))
         return NULL;
     if (!PyCoro_CheckExact(args[0]))
         return PyErr_Format(

@@ -32,6 +32,7 @@ static PromiseObject *take_free(module_state *state) {
         state->free = (PromiseObject *)p->core.self.job.next;
         state->free_count--;
         _Py_NewReference((PyObject *)p);
+        Py_INCREF(Py_TYPE(p));
     }
     return p;
 }
@@ -41,6 +42,7 @@ static bool keep_free(module_state *state, PromiseObject *p) {
     p->core.self.job.next = (struct cp_job *)state->free;
     state->free = p;
     state->free_count++;
+    Py_DECREF(Py_TYPE(p)); /* the list must not keep the module alive */
     return true;
 }
 #define COUNT_ALIVE(loop, change) ((loop)->promises_alive += (change))
@@ -57,7 +59,7 @@ void promise_drop_free(module_state *state) {
     state->free_count = FREE_MAX; /* what dies from now on is not kept */
     while ((p = state->free)) {
         state->free = (PromiseObject *)p->core.self.job.next;
-        give_back(p);
+        PyObject_GC_Del(p);
     }
 }
 
@@ -101,18 +103,35 @@ void promise_make_root(PromiseObject *p) {
 static void unlink_root(PromiseObject *p) {
     PromiseObject *next = p->core.self.ok;
     void **pointer = p->core.self.arg;
+    if (!pointer)
+        return;
     *pointer = next;
     if (next)
         next->core.self.arg = pointer;
+    p->core.self.ok = p->core.self.arg = NULL;
+    p->core.self.job.kind = CP_PASS;
 }
 
-void promise_unroot(PromiseObject *p) {
+PyObject *promise_unroot(PromiseObject *p) {
+    PyObject *followed = p->context;
+    if (p->core.self.job.kind != KIND_ROOT)
+        return NULL;
     LOCK_ROOTS(PROMISE_LOOP(p));
     unlink_root(p);
     UNLOCK_ROOTS(PROMISE_LOOP(p));
-    p->core.self.ok = p->core.self.arg = NULL;
-    p->core.self.job.kind = CP_PASS;
-    Py_CLEAR(p->context);
+    p->context = NULL;
+    return followed;
+}
+
+/* New reference, or NULL. */
+static PromiseObject *first_root(LoopObject *loop) {
+    PromiseObject *p;
+    LOCK_ROOTS(loop);
+    while ((p = loop->roots) && Py_REFCNT(p) == 0) /* it dies on another thread just now */
+        unlink_root(p);
+    Py_XINCREF(p);
+    UNLOCK_ROOTS(loop);
+    return p;
 }
 
 PromiseObject *promise_new_root(LoopObject *loop) {
@@ -124,19 +143,26 @@ PromiseObject *promise_new_root(LoopObject *loop) {
 
 /* ---- Settling */
 
+/* Whether p can still be given an outcome here: pending, and not waiting for one already. */
+static bool is_open(const PromiseObject *p) {
+    return cp_promise_state(&p->core) == CP_PENDING && p->core.self.job.phase == CP_IDLE;
+}
+
+/* No code of others runs before p and all references are in order. */
 static void settle(PromiseObject *p, enum cp_state state, PyObject *value) {
+    PyObject *followed;
     int owed;
-    if (cp_promise_state(&p->core) != CP_PENDING) {
+    if (!is_open(p)) {
         Py_DECREF(value);
         return;
     }
-    if (p->core.self.job.kind == KIND_ROOT)
-        promise_unroot(p);
+    followed = promise_unroot(p);
     owed = cp_promise_settle(&p->core, state, value);
     for (; owed > 0; owed--)
         Py_INCREF(value);
     if (owed < 0)
         Py_INCREF(p);
+    Py_XDECREF(followed);
 }
 
 void promise_fulfil(PromiseObject *p, PyObject *value) {
@@ -156,11 +182,47 @@ bool raised_is_fatal(void) {
             PyErr_ExceptionMatches(PyExc_GeneratorExit));
 }
 
+static void reject_closed(PromiseObject *p) {
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
+    PyErr_SetString(PROMISE_LOOP(p)->state->LoopClosedError,
+                    "the loop was closed while this promise was pending");
+    promise_reject(p, take_raised());
+    if (raised)
+        restore_raised(raised);
+}
+
+void promise_reject_roots(LoopObject *loop) {
+    PromiseObject *p;
+    while ((p = first_root(loop))) {
+        reject_closed(p);
+        Py_DECREF(p);
+    }
+}
+
 int promise_reject_raised(PromiseObject *p) {
-    if (raised_is_fatal())
+    if (raised_is_fatal()) { /* p will have no outcome: the loop rejects it when it closes */
+        if (is_open(p) && p->core.self.job.kind != KIND_ROOT)
+            promise_make_root(p);
         return -1;
+    }
     promise_reject(p, take_raised());
     return 0;
+}
+
+/* Promises that wait for each other in a circle no root leads to. */
+void promise_settle_if_closed(PromiseObject *p) {
+    LoopObject *loop = PROMISE_LOOP(p);
+    struct cp_job *job;
+    if (loop->open || cp_promise_state(&p->core) != CP_PENDING || !loop_is_here(loop))
+        return;
+    if (p->core.self.job.phase == CP_WAITING) {
+        cp_promise_unsubscribe(&p->core.self);
+        Py_DECREF(p);
+    }
+    p->core.self.job.flags |= CP_HANDLED;
+    while ((job = cp_promise_drop_reaction(&p->core))) /* a closed loop runs nothing any more */
+        loop_drop_job(job);
+    reject_closed(p);
 }
 
 void promise_reject_errno(PromiseObject *p, int err, const char *call, PyObject *on_what) {
@@ -210,20 +272,27 @@ PromiseObject *promise_derive(PromiseObject *p, uint8_t kind, PyObject *ok) {
 
 /* ---- Resolution: what a value means when a promise is resolved with it */
 
+static void reject_foreign(PromiseObject *p, PromiseObject *q) {
+    PyErr_Format(PROMISE_LOOP(p)->state->WrongLoopError,
+                 "cannot resolve a promise with %R, which belongs to another loop; "
+                 "settle it from there with resolve() or reject()",
+                 q);
+    promise_reject(p, take_raised());
+}
+
+/* Steals q. p may have been cancelled while q was made. */
 static void adopt(PromiseObject *p, PromiseObject *q) {
-    if (q->core.loop != p->core.loop) {
-        PyErr_Format(PROMISE_LOOP(p)->state->WrongLoopError,
-                     "cannot resolve a promise with %R, which belongs to another loop; "
-                     "settle it from there with resolve() or reject()",
-                     q);
-        promise_reject(p, take_raised());
+    PyObject *followed;
+    if (!is_open(p) || q->core.loop != p->core.loop) {
+        if (is_open(p))
+            reject_foreign(p, q);
         Py_DECREF(q);
         return;
     }
-    if (p->core.self.job.kind == KIND_ROOT)
-        promise_unroot(p);
+    followed = promise_unroot(p);
     Py_INCREF(p);
     cp_promise_adopt(&p->core, &q->core);
+    Py_XDECREF(followed);
 }
 
 /* Types whose instances are never thenables, however many attributes a subclass of them has. */
@@ -248,19 +317,24 @@ static PyObject *optional_attr(PyObject *obj, PyObject *name) {
 
 /* Steals `then`. ECMAScript calls it in a job of its own. */
 static int queue_thenable(PromiseObject *p, PyObject *then) {
-    PyObject *context = context_capture(PROMISE_LOOP(p));
+    PyObject *context = context_capture(PROMISE_LOOP(p)), *old;
     if (!context) {
         Py_DECREF(then);
         return promise_reject_raised(p);
     }
-    if (p->core.self.job.kind == KIND_ROOT)
-        promise_unroot(p);
-    Py_XSETREF(p->context, context);
+    if (!is_open(p)) { /* cancelled while its `then` was looked for */
+        Py_DECREF(then);
+        Py_DECREF(context);
+        return 0;
+    }
+    old = promise_unroot(p);
+    p->context = context;
     p->core.self.job.kind = KIND_THENABLE;
     p->core.self.job.phase = CP_QUEUED;
     p->core.self.ok = then;
     Py_INCREF(p);
     cp_enqueue(p->core.loop, &p->core.self.job);
+    Py_XDECREF(old);
     return 0;
 }
 
@@ -302,7 +376,7 @@ static int resolve_with_object(PromiseObject *p, PyObject *value) {
 }
 
 int promise_resolve(PromiseObject *p, PyObject *value) {
-    if (cp_promise_state(&p->core) != CP_PENDING) { /* cancelled meanwhile */
+    if (!is_open(p)) { /* cancelled meanwhile */
         Py_DECREF(value);
     } else if (is_plain(value)) {
         promise_fulfil(p, value);
@@ -384,12 +458,9 @@ static PyObject *promise_create(PyTypeObject *type, PyObject *args, PyObject *kw
 
 /* ---- Life and death */
 
-/* An element is part of the promise on which it waits: what it refers to is visited for it. */
 static int visit_reaction(struct cp_job *job, void *arg) {
     void **visit = arg;
-    PyObject *object = job->kind == KIND_ELEMENT ? cp_reaction_of(job)->ok
-                                                 : (PyObject *)PROMISE_OF(cp_promise_of(job));
-    return ((visitproc)visit[0])(object, visit[1]);
+    return job_visit(job, (visitproc)visit[0], visit[1]);
 }
 
 static PyObject *ok_object(PromiseObject *p) {
@@ -397,12 +468,29 @@ static PyObject *ok_object(PromiseObject *p) {
     return kind == KIND_ROOT || kind == KIND_COMBINED ? NULL : p->core.self.ok;
 }
 
+/* A coroutine that is to be cancelled at its next await keeps the message in `arg`. */
+static bool is_told_to_cancel(const PromiseObject *p) {
+    return p->core.self.job.kind == KIND_TASK && p->core.self.job.phase == CP_IDLE &&
+           p->core.self.job.flags & FLAG_CANCEL;
+}
+
 static PyObject *arg_object(PromiseObject *p) {
     if (p->core.self.job.phase != CP_QUEUED)
-        return NULL;
+        return is_told_to_cancel(p) ? p->core.self.arg : NULL;
     if (p->core.self.job.kind == CP_ADOPT)
         return (PyObject *)PROMISE_OF((struct cp_promise *)p->core.self.arg);
     return p->core.self.arg;
+}
+
+void promise_drop_job(PromiseObject *p) {
+    PyObject *arg = arg_object(p);
+    if (arg) {
+        p->core.self.job.phase = CP_IDLE;
+        p->core.self.job.flags &= (uint8_t)~FLAG_CANCEL;
+        p->core.self.arg = NULL;
+    }
+    Py_DECREF(p);
+    Py_XDECREF(arg);
 }
 
 static int promise_traverse(PromiseObject *self, visitproc visit, void *arg) {
@@ -421,21 +509,22 @@ static int promise_traverse(PromiseObject *self, visitproc visit, void *arg) {
  * out of its list before it dies. */
 static int promise_clear(PromiseObject *self) {
     PyObject *ok = ok_object(self), *arg = arg_object(self), *value = NULL;
+    PyObject *followed = promise_unroot(self);
+    struct cp_queue dropped = {0};
     struct cp_job *job;
-    if (self->core.self.job.kind == KIND_ROOT)
-        promise_unroot(self);
     self->core.self.ok = NULL;
-    if (arg) { /* in no queue any more: the loop was closed */
-        self->core.self.job.phase = CP_IDLE;
+    if (arg)
         self->core.self.arg = NULL;
-    }
     while ((job = cp_promise_drop_reaction(&self->core)))
+        cp_queue_push(&dropped, job); /* what dies first must not find us through the others */
+    while ((job = cp_queue_pop(&dropped)))
         loop_drop_job(job);
     if (cp_promise_state(&self->core) != CP_PENDING) {
         value = self->core.value; /* somebody may still look at a promise that is being collected */
         self->core.value = Py_NewRef(Py_None);
     }
     Py_CLEAR(self->context);
+    Py_XDECREF(followed);
     Py_XDECREF(ok);
     Py_XDECREF(arg);
     Py_XDECREF(value);

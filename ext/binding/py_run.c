@@ -23,8 +23,8 @@ static void watch_signals(LoopObject *loop, int *old_fd) {
 
 static void unwatch_signals(LoopObject *loop, int old_fd) {
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
-    if (loop->signals)
-        set_wakeup_fd(old_fd);
+    if (loop->signals && set_wakeup_fd(old_fd) == -1 && PyErr_Occurred())
+        loop_report(loop, (PyObject *)loop);
     loop->signals = false;
     if (raised)
         restore_raised(raised);
@@ -121,18 +121,27 @@ static bool is_awaitable(PyObject *obj) {
            (Py_TYPE(obj)->tp_as_async && Py_TYPE(obj)->tp_as_async->am_await);
 }
 
+/* Whether resolution knows what it is; another awaitable is awaited by a coroutine. */
+static bool is_ours(LoopObject *loop, PyObject *awaitable) {
+    return Py_IS_TYPE(awaitable, loop->state->Promise) || PyCoro_CheckExact(awaitable) ||
+           is_asyncio_future(loop->state, awaitable);
+}
+
 /* The promise of `main`: an awaitable, or a function that returns one. */
 static PromiseObject *main_promise(LoopObject *loop, PyObject *main) {
     PromiseObject *p = NULL;
-    PyObject *awaitable =
-        is_awaitable(main) || !PyCallable_Check(main) ? Py_NewRef(main) : PyObject_CallNoArgs(main);
+    PyObject *coro, *awaitable = is_awaitable(main) || !PyCallable_Check(main)
+                                     ? Py_NewRef(main)
+                                     : PyObject_CallNoArgs(main);
     if (awaitable && !is_awaitable(awaitable))
         PyErr_Format(
             PyExc_TypeError,
             "run() takes a coroutine, a promise or a function that returns one, not %.200s",
             Py_TYPE(awaitable)->tp_name);
-    else if (awaitable)
+    else if (awaitable && is_ours(loop, awaitable))
         p = promise_from(loop, awaitable);
+    else if (awaitable && (coro = PyObject_CallOneArg(loop->state->awaiting, awaitable)))
+        p = task_new(loop, coro);
     Py_XDECREF(awaitable);
     if (p)
         p->core.self.job.flags |= CP_HANDLED | FLAG_MAIN; /* by run() itself */
@@ -188,9 +197,9 @@ PyObject *loop_run_forever(LoopObject *self, PyObject *Py_UNUSED(args)) {
     return err < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-const char loop_stop_doc[] =
-    "stop($self, /)\n--\n\nEnds run_forever() after the turn that is under way.";
+const char loop_stop_doc[] = "stop($self, /)\n--\n\nEnds run_forever() after the turn that is "
+                             "under way. Nothing, when it does not run.";
 PyObject *loop_stop(LoopObject *self, PyObject *Py_UNUSED(args)) {
-    self->core.stopped = true;
+    self->core.stopped = self->running;
     Py_RETURN_NONE;
 }

@@ -58,6 +58,10 @@ int run_settler(struct cp_job *job) {
     return err;
 }
 
+PyObject *settler_object(struct cp_job *job) {
+    return (PyObject *)SETTLER_OF(job);
+}
+
 void settler_drop(struct cp_job *job) {
     SettlerObject *self = SETTLER_OF(job);
     Py_CLEAR(self->value);

@@ -56,6 +56,7 @@ static void go_on_soon(PromiseObject *task) {
     task->core.self.arg = Py_NewRef(Py_None);
     job_of(task)->phase = CP_QUEUED;
     job_of(task)->flags &= (uint8_t)~CP_ARG_REJECTED;
+    job_of(task)->flags |= FLAG_FOREIGN; /* no promise will ask for this None */
     Py_INCREF(task);
     cp_enqueue(task->core.loop, job_of(task));
 }
@@ -100,6 +101,17 @@ static PySendResult go_on(PromiseObject *task, PyObject *value, PyObject **resul
     return PyIter_Send(task->core.self.ok, Py_None, result);
 }
 
+/* It was told to cancel itself while it ran: the CancelledError (new reference), or NULL. */
+static PyObject *take_cancellation(PromiseObject *task) {
+    PyObject *reason = NULL;
+    if (job_of(task)->flags & FLAG_CANCEL) {
+        reason = task->core.self.arg;
+        task->core.self.arg = NULL;
+        job_of(task)->flags &= (uint8_t)~FLAG_CANCEL;
+    }
+    return reason;
+}
+
 /* The coroutine ended: its context and itself go first. Steals result. */
 static int finish(PromiseObject *task, PySendResult status, PyObject *result) {
     PyObject *coro = task->core.self.ok;
@@ -113,35 +125,43 @@ static int finish(PromiseObject *task, PySendResult status, PyObject *result) {
         return promise_reject_raised(task);
     }
     Py_DECREF(coro);
-    if (job_of(task)->flags & FLAG_CANCEL) { /* it cancelled itself and did not await any more */
-        Py_DECREF(result);
-        return promise_cancel(task, NULL) < 0 ? -1 : 0;
-    }
     return promise_resolve(task, result);
+}
+
+/* At its next await, which it has come to, or at its end. Steals reason, and result at the end. */
+static int cancel_itself(PromiseObject *task, PySendResult status, PyObject *result,
+                         PyObject *reason) {
+    if (status == PYGEN_NEXT)
+        return promise_cancel_with(task, reason) < 0 ? -1 : 0;
+    Py_DECREF(result);
+    restore_raised(reason);
+    return finish(task, PYGEN_ERROR, NULL);
 }
 
 /* Runs the coroutine to its next await. */
 static int step(PromiseObject *task, PyObject *value) {
     LoopObject *loop = PROMISE_LOOP(task);
     PyObject *outer = loop->resume, *result;
+    PyObject *cancellation = NULL;
     bool driving = loop->driving;
     PySendResult status;
 
     loop->driving = true;
     status = go_on(task, value, &result);
     loop->resume = NULL;
-    while (status == PYGEN_NEXT && !wait_for(task, result))
+    cancellation = take_cancellation(task);
+    while (status == PYGEN_NEXT && !wait_for(task, result)) {
         status = refuse(task, result, &result);
+        Py_XSETREF(cancellation, take_cancellation(task));
+    }
     loop->driving = driving;
     loop->resume = outer;
-    if (status != PYGEN_NEXT)
-        return finish(task, status, result);
-    Py_DECREF(result);
-    if (job_of(task)->flags & FLAG_CANCEL) {
-        job_of(task)->flags &= (uint8_t)~FLAG_CANCEL;
-        return promise_cancel(task, NULL) < 0 ? -1 : 0;
-    }
-    return 0;
+    if (status == PYGEN_NEXT)
+        Py_DECREF(result);
+    if (cancellation && status != PYGEN_ERROR)
+        return cancel_itself(task, status, result, cancellation);
+    Py_XDECREF(cancellation);
+    return status == PYGEN_NEXT ? 0 : finish(task, status, result);
 }
 
 int run_task(PromiseObject *task) {
@@ -149,8 +169,9 @@ int run_task(PromiseObject *task) {
     int err;
     task->core.self.arg = NULL;
     job_of(task)->phase = CP_IDLE;
-    err = context_use_own(PROMISE_LOOP(task), task->context);
-    if (err == 0)
+    if (context_use_own(PROMISE_LOOP(task), task->context) < 0)
+        err = finish(task, PYGEN_ERROR, NULL);
+    else
         err = step(task, value);
     Py_XDECREF(value);
     Py_DECREF(task);

@@ -46,6 +46,16 @@ void callback_drop(struct cp_job *job) {
     Py_DECREF(CALLBACK_OF(job));
 }
 
+/* No object of the collector's: what it holds is its queue's. */
+int callback_visit(struct cp_job *job, visitproc visit, void *arg) {
+    CallbackObject *self = CALLBACK_OF(job);
+    Py_VISIT(self->fn);
+    Py_VISIT(self->context);
+    for (Py_ssize_t i = 0; i < Py_SIZE(self); i++)
+        Py_VISIT(self->args[i]);
+    return 0;
+}
+
 PyObject *callback_function(struct cp_job *job) {
     return CALLBACK_OF(job)->fn;
 }
@@ -156,9 +166,9 @@ static void promise_is_due(PromiseObject *p, PyObject *value) {
         promise_fulfil(p, Py_NewRef(value));
     } else if (p->core.self.job.phase == CP_WAITING) {
         Py_CLEAR(p->core.self.ok);
-        reaction_give_up(PROMISE_LOOP(p), &p->core.self);
+        p->core.self.job.kind = CP_PASS;
         PyErr_SetString(PyExc_TimeoutError, "timeout() expired before the promise settled");
-        promise_reject(p, take_raised());
+        promise_expire(p, take_raised());
     }
 }
 
@@ -166,6 +176,10 @@ static int call_due(LoopObject *loop, TimerObject *self) {
     if (context_use(loop, self->context) < 0)
         return -1;
     return finish_callback(loop, PyObject_Call(self->what, self->value, NULL));
+}
+
+PyObject *timer_object(struct cp_timer *timer) {
+    return (PyObject *)TIMER_OF(timer);
 }
 
 PyObject *timer_function(struct cp_timer *timer) {

@@ -277,7 +277,6 @@ struct cp_host {
     int (*unhandled)(
         struct cp_loop *); /* the microtask queue has drained and loop->unhandled is not empty */
     int (*breathe)(struct cp_loop *); /* now and then in a long drain: look for signals */
-    void (*ready)(struct cp_loop *);  /* work was queued while loop->notify was set */
     void (*before_wait)(struct cp_loop *),
         (*after_wait)(struct cp_loop *);                /* around a wait that can block */
     void *(*worker_start)(struct cp_loop *);            /* on a new pool thread; NULL: no state */
@@ -304,8 +303,8 @@ struct cp_loop {
     int wake_fd; /* write end of the loop's pipe: one byte wakes a waiting loop; safe in a signal
                     handler */
     struct cp_queue micro; /* jobs to drain now */
-    bool notify; /* the host's: another loop runs this one, a turn at a time, and is to be told of
-                    work */
+    bool notify; /* the host's: another loop runs this one, a turn at a time; work that is queued
+                    makes cp_loop_fileno readable, once */
     /* private */
     struct cp_queue macro;
     struct cp_queue unhandled;
@@ -350,9 +349,14 @@ int cp_loop_fileno(const struct cp_loop *loop);
  * work is outstanding. */
 bool cp_loop_pending(struct cp_loop *loop);
 
+/* One byte in the loop's pipe: a wait ends. Safe in a signal handler, from any thread. */
+void cp_wake(struct cp_loop *loop);
+
 static inline void cp_notify(struct cp_loop *loop) {
-    if (loop->notify)
-        loop->host->ready(loop);
+    if (loop->notify) {
+        loop->notify = false;
+        cp_wake(loop);
+    }
 }
 static inline void cp_enqueue(struct cp_loop *loop, struct cp_job *job) {
     cp_queue_push(&loop->micro, job);
@@ -371,6 +375,11 @@ void cp_post(struct cp_loop *loop, struct cp_job *job);
 /* For closing: take what is left, one by one, NULL at the end. References go to the caller. */
 struct cp_job *cp_loop_take_job(struct cp_loop *loop);
 struct cp_timer *cp_loop_take_timer(struct cp_loop *loop);
+
+/* For the host's garbage collector: calls the one for each job in a queue of the loop (messages of
+ * other threads aside), the other for each started timer; stops at the first result other than 0. */
+int cp_loop_visit(struct cp_loop *loop, int (*visit_job)(struct cp_job *, void *),
+                  int (*visit_timer)(struct cp_timer *, void *), void *arg);
 
 /* ---- Memory: the one place where the core allocates. Tests replace it to make the n-th call fail.
  */

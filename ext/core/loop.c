@@ -164,12 +164,15 @@ void cp_post(struct cp_loop *loop, struct cp_job *job) {
     do
         job->next = head;
     while (!atomic_compare_exchange_weak(&loop->inbox, &head, job));
-    if (atomic_exchange(&loop->waiting, false)) {
-        ssize_t written;
-        do
-            written = write(loop->wake_fd, "", 1);
-        while (written < 0 && errno == EINTR); /* a full pipe wakes just as well */
-    }
+    if (atomic_exchange(&loop->waiting, false))
+        cp_wake(loop);
+}
+
+void cp_wake(struct cp_loop *loop) {
+    ssize_t written;
+    do
+        written = write(loop->wake_fd, "", 1);
+    while (written < 0 && errno == EINTR); /* a full pipe wakes just as well */
 }
 
 /* The bytes of the pipe say nothing but "look": they are read away and the next read is submitted.
@@ -241,4 +244,23 @@ struct cp_job *cp_loop_take_job(struct cp_loop *loop) {
     if ((job = cp_queue_pop(&loop->macro)))
         return job;
     return cp_queue_pop(&loop->unhandled);
+}
+
+static int visit_queue(struct cp_queue *queue, int (*visit)(struct cp_job *, void *), void *arg) {
+    int stop = 0;
+    for (struct cp_job *job = queue->head; job && !stop; job = job->next)
+        stop = visit(job, arg);
+    return stop;
+}
+
+int cp_loop_visit(struct cp_loop *loop, int (*visit_job)(struct cp_job *, void *),
+                  int (*visit_timer)(struct cp_timer *, void *), void *arg) {
+    int stop = visit_queue(&loop->micro, visit_job, arg);
+    if (!stop)
+        stop = visit_queue(&loop->macro, visit_job, arg);
+    if (!stop)
+        stop = visit_queue(&loop->unhandled, visit_job, arg);
+    for (size_t i = 0; i < loop->heap.count && !stop; i++)
+        stop = visit_timer(loop->heap.timers[i], arg);
+    return stop;
 }

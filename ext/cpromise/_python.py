@@ -1,4 +1,4 @@
-"""What of the native part is written in Python: its exceptions, and two functions that it calls."""
+"""What of the native part is written in Python: its exceptions, and some functions that it calls."""
 
 
 class PromiseError(Exception):
@@ -60,3 +60,8 @@ def aggregate(reasons):
 
 def breathe():
     """Called now and then where C code runs for long: at its start the interpreter looks for signals and hands the GIL over, if asked to."""
+
+
+async def awaiting(awaitable):
+    """For run(): the coroutine of an object that can be awaited and is nothing else."""
+    return await awaitable

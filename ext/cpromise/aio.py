@@ -4,46 +4,35 @@ from ._cpromise import Loop, _current_loop, _set_current_loop  # type: ignore[im
 
 
 class _Guest:
-    """The asyncio calls that give a loop its turns: one when work is queued, one when a descriptor is ready, one when a timer is due."""
+    """The asyncio calls that give a loop its turns: when its descriptor says that there is work, and when a timer is due."""
 
     def __init__(self, host):
         self.host = host
         self.loop = Loop()
-        self.timer = None
-        self.asked = False
+        self.next = None
         self.descriptor = self.loop._guest_begin(host, self)
         host.add_reader(self.descriptor, self.turn)
 
-    def ask(self):
-        if not self.asked:
-            self.asked = True
-            self.host.call_soon(self.turn)
-
     def detach(self):
-        self.stop_timer()
+        self.forget_next()
         if not self.host.is_closed():
             self.host.remove_reader(self.descriptor)
 
-    def stop_timer(self):
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    def forget_next(self):
+        if self.next is not None:
+            self.next.cancel()
+            self.next = None
 
     def turn(self):
-        self.asked = False
-        self.stop_timer()
+        self.forget_next()
         if self.loop.is_closed():
             return
+        wait = 0
         try:
             wait = self.loop._guest_turn()
-        except BaseException:
-            if not self.loop.is_closed():
-                self.ask()
-            raise
-        if wait == 0:
-            self.ask()
-        elif wait is not None:
-            self.timer = self.host.call_later(wait, self.turn)
+        finally:  # what it raises is for asyncio's exception handler, and ends nothing
+            if wait is not None and not self.loop.is_closed():
+                self.next = self.host.call_later(wait, self.turn)
 
 
 def attach(asyncio_loop):
@@ -57,6 +46,7 @@ def attach(asyncio_loop):
     current = _current_loop()
     if current is not None and current._guest_of is not None and current._guest_of.is_closed():
         current.close()
+        current = None
     if current is not None and current.is_running():
         raise RuntimeError("attach(): a cpromise loop is running on this thread; it cannot be a guest as well")
     if current is not None and current._guest_of is asyncio_loop:

@@ -28,7 +28,7 @@ struct node {
 extern char trace[4096]; /* what ran, in its order */
 extern int value_refs;   /* references to values that are held */
 extern int unhandled_seen;
-extern int breaths, readies; /* calls of host->breathe and host->ready */
+extern int breaths; /* calls of host->breathe */
 extern const struct cp_host test_host;
 
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

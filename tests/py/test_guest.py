@@ -403,6 +403,7 @@ def test_a_future_of_an_asyncio_loop_in_another_thread_is_adopted():
         assert await promise == "from there"
         task = asyncio.run_coroutine_threadsafe(stuck(), host)
         promise = cp.Promise.resolve(task)
+        await cp.sleep(0.01)
         promise.cancel()
         with pytest.raises(asyncio.CancelledError):
             await promise
