@@ -54,7 +54,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak sanitize bench bench-cpromise check env clean help setup
+.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -64,7 +64,7 @@ programs: $(PROGRAMS)  ## Build gilbench and its helpers
 # ---- Compiling
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -c $< -o $@
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -fvisibility=hidden -c $< -o $@
 
 # The build id is compiled into one object, which therefore depends on all that it stands for.
 $(BUILD)/abi-$(SOABI)/ext/binding/module.o: $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
@@ -147,6 +147,9 @@ conformance: setup  ## Promise tests on every interpreter found, plain, debug an
 fuzz-order: setup ext  ## N random promise programs here and in node: the traces must be equal
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python tests/order/fuzz.py --count $(N) $(if $(SEED),--seed $(SEED))
 
+refleak: setup ext  ## References, blocks, files and memory must not grow; LEAK='--bisect' finds the test
+	@$(VENV)/bin/python scripts/refleak $(LEAK)
+
 sanitize: setup  ## Run the tests of the core's threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io offload)
 	$(Q)for test in loop io offload; do build/tsan/tests/test_$$test || exit 1; done
@@ -161,10 +164,19 @@ bench:  ## Set up, build, run MATRIX (default or smoke), plot and report
 	@$(MAKE) --no-print-directory MODE=release all
 	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(RUNFLAGS)
 
-bench-cpromise:  ## cpromise against asyncio and uvloop, operation by operation
+bench-cpromise:  ## cpromise against a C loop, asyncio, uvloop, node, operation by operation; BENCH='--help' passes options
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@$(MAKE) --no-print-directory MODE=release all
-	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/bench_cpromise.py
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/bench_cpromise $(BENCH)
+
+bench-callgrind:  ## Instructions of each operation of cpromise; BENCH='--compare FILE' against an earlier '--json FILE'
+	@scripts/setup --for bench --python "$(PYTHON)"
+	@$(MAKE) --no-print-directory MODE=release ext
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/bench_cpromise --callgrind $(BENCH)
+
+bench-seam:  ## What the split of core and binding costs, against a build as one unit
+	@scripts/setup --for bench --python "$(PYTHON)"
+	@scripts/bench_seam
 
 # ---- Everyday
 env:  ## Print the exports that put this tree on PYTHONPATH and PATH: eval "$(make -s env)"

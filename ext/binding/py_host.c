@@ -117,7 +117,12 @@ int loop_breathe(LoopObject *loop) {
     return done ? 0 : -1;
 }
 
+static void drop_handled(struct cp_promise *p) {
+    Py_DECREF(PROMISE_OF(p));
+}
+
 static int breathe(struct cp_loop *core) {
+    cp_unhandled_sweep(core, drop_handled);
     return loop_breathe(LOOP_OF(core));
 }
 
@@ -127,10 +132,6 @@ static void before_wait(struct cp_loop *core) {
 
 static void after_wait(struct cp_loop *core) {
     PyEval_RestoreThread(LOOP_OF(core)->tstate);
-}
-
-static void drop_handled(struct cp_promise *p) {
-    Py_DECREF(PROMISE_OF(p));
 }
 
 /* ---- Errors that nobody handles */

@@ -149,6 +149,10 @@ void cp_promise_adopt(struct cp_promise *p, struct cp_promise *q);
  * handed to `drop` on the way. */
 struct cp_promise *cp_unhandled_next(struct cp_loop *loop, void (*drop)(struct cp_promise *));
 
+/* Hands the promises of that list that were handled meanwhile to `drop`: for a drain that does not
+ * come to its end. */
+void cp_unhandled_sweep(struct cp_loop *loop, void (*drop)(struct cp_promise *));
+
 /* Calls visit for each reaction that waits on a pending p (for the host's garbage collector); stops
  * at the first result other than 0 and returns it. */
 int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *), void *arg);

@@ -98,6 +98,18 @@ struct cp_promise *cp_unhandled_next(struct cp_loop *loop, void (*drop)(struct c
     return NULL;
 }
 
+void cp_unhandled_sweep(struct cp_loop *loop, void (*drop)(struct cp_promise *)) {
+    struct cp_queue all = loop->unhandled;
+    struct cp_job *job;
+    loop->unhandled.head = NULL;
+    while ((job = cp_queue_pop(&all))) {
+        if (job->flags & CP_HANDLED)
+            drop(cp_promise_of(job));
+        else
+            cp_queue_push(&loop->unhandled, job);
+    }
+}
+
 int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *), void *arg) {
     struct cp_job *last = p->value, *job;
     int stop;

@@ -266,6 +266,43 @@ static void a_visit_sees_what_is_queued(void **state) {
     node_drop(&q);
 }
 
+static struct node endless, rejected[2];
+
+static void go_on(struct node *node, intptr_t value) {
+    if (value == 5000)
+        return;
+    node_init(node, &loop); /* the same node again and again: it has run */
+    node->refs++;
+    if (value == 2000) {
+        assert_int_equal(rejected[0].refs, 0);
+        assert_int_equal(rejected[1].refs, 1);
+    }
+    node_then(&endless, node, go_on, NULL);
+    endless.core.value = (void *)(value + 1);
+}
+
+/* A drain that does not come to its end gives handled rejections back on the way. */
+static void a_long_drain_keeps_no_handled_rejection(void **state) {
+    struct node handler, runner;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        node_init(&rejected[i], &loop);
+        node_reject(&rejected[i], 1);
+    }
+    node_init(&handler, &loop);
+    node_then(&rejected[0], &handler, NULL, say_rejected);
+    node_init(&endless, &loop);
+    node_init(&runner, &loop);
+    node_fulfil(&endless, 1);
+    node_then(&endless, &runner, go_on, NULL);
+    cp_drain(&loop);
+    assert_int_equal(unhandled_seen, 1);
+    for (int i = 0; i < 2; i++)
+        node_drop(&rejected[i]);
+    node_drop(&handler);
+    node_drop(&endless);
+}
+
 /* Another loop that runs this one a turn at a time hears of work that is queued between turns. */
 static void queued_work_is_announced_on_request(void **state) {
     struct node p, q;
@@ -335,6 +372,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_pending_promise_gives_its_reactions_back, begin, end),
         cmocka_unit_test_setup_teardown(a_reaction_can_be_taken_out_of_the_list, begin, end),
         cmocka_unit_test_setup_teardown(a_long_drain_takes_breath, begin, end),
+        cmocka_unit_test_setup_teardown(a_long_drain_keeps_no_handled_rejection, begin, end),
         cmocka_unit_test_setup_teardown(a_visit_sees_what_is_queued, begin, end),
         cmocka_unit_test_setup_teardown(queued_work_is_announced_on_request, begin, end),
         cmocka_unit_test_setup_teardown(random_programs_keep_their_references, begin, end),

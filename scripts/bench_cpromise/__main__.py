@@ -1,0 +1,104 @@
+"""cpromise against a loop in C, asyncio, uvloop, node and promise libraries, operation by operation. Prints Markdown.
+
+Everything runs in interleaved rounds, each in an order of its own; a figure is the median over the rounds with its 95 % interval by
+order statistics, and a ratio is paired by round. "callfloor" is a loop in C that calls the same Python function: what no library can
+beat. The chain on asyncio is an emulation with closures, since asyncio has no then(); its plain await stands beside it.
+
+example: python scripts/bench_cpromise --rounds 15 --no-echo --json build/bench.json
+         python scripts/bench_cpromise --callgrind --only chain --compare build/instructions.json
+"""
+
+import argparse
+import platform
+import random
+import sys
+
+import callgrind
+import cpromise as cp
+import echo
+import measure
+import operations
+import tables
+
+
+def arguments():
+    names = " ".join(row.key for row in operations.ROWS)
+    parser = argparse.ArgumentParser(
+        prog="bench_cpromise", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="rounds that count, after one that warms up (default 15)")
+    parser.add_argument("--seed", type=int, help="of the order within the rounds (default: a new one, which is printed)")
+    parser.add_argument("--only", metavar="NAME", help=f"only rows whose short name contains NAME: {names}")
+    parser.add_argument("--no-echo", action="store_true", help="leave the TCP echo out")
+    parser.add_argument("--json", metavar="FILE", help="write everything, samples included, to FILE")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a must is not met")
+    parser.add_argument(
+        "--callgrind", action="store_true", help="count instructions instead; exit 1: counts do not repeat, 77: no valgrind"
+    )
+    parser.add_argument(
+        "--compare", metavar="FILE", help="with --callgrind: against an earlier --json FILE; exit 3 when an operation grew by 2 %%"
+    )
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if options.compare and not options.callgrind:
+        parser.error("--compare goes with --callgrind")
+    return options
+
+
+def facts():
+    return {
+        "python": platform.python_version(),
+        "implementation": sys.version,
+        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "cpromise": cp.__build__,
+        "machine": platform.platform(),
+        "command": ["python", *sys.argv],
+    }
+
+
+def tell(number):
+    if sys.stderr.isatty():
+        print(f"\rround {number} ", end="", file=sys.stderr, flush=True)
+
+
+def print_header(options, contenders, seed):
+    versions = "".join(f", {name} {version}" for name, version in contenders.versions.items())
+    print(f"CPython {platform.python_version()}, cpromise {cp.__build__}{versions}")
+    covers = measure.coverage(options.rounds)
+    print(f"{options.rounds} rounds, seed {seed}; median and its {covers:.1%} interval; ratios are paired by round")
+    for name, why in contenders.missing.items():
+        print(f"NOT RUN: {name}: {why}")
+    print()
+
+
+def run(options, rows, contenders):
+    seed = random.randrange(2**32) if options.seed is None else options.seed
+    print_header(options, contenders, seed)
+    samples = measure.rounds(rows, contenders.columns, options.rounds, seed, tell)
+    judged = tables.verdicts(operations.GOALS, samples)
+    print(*tables.operations(rows, contenders, samples), sep="\n")
+    print("", *tables.goals(judged), sep="\n")
+    if options.json:
+        known = {**facts(), "versions": contenders.versions, "missing": contenders.missing, "seed": seed, "rounds": options.rounds}
+        tables.write(options.json, tables.as_json(known, rows, samples, judged))
+    if not options.no_echo:
+        print("", *echo.table(), sep="\n")
+    return 1 if options.check and any(goal.kind == "must" and not met for goal, met, _ in judged) else 0
+
+
+def main():
+    options = arguments()
+    if options.callgrind:
+        return callgrind.main(options.only, options.json, options.compare, facts())
+    rows = [row for row in operations.ROWS if not options.only or options.only in row.key]
+    if not rows:
+        sys.exit(f"bench_cpromise: no row is called {options.only!r}; there are: " + " ".join(row.key for row in operations.ROWS))
+    contenders = operations.Contenders()
+    try:
+        return run(options, rows, contenders)
+    finally:
+        contenders.close()
+
+
+sys.exit(main())
