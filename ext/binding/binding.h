@@ -333,7 +333,7 @@ int promise_cancel_with(PromiseObject *p, PyObject *reason);
 /* If a reaction waits, it does not any more and its list's reference is gone; what it waited for is
  * cancelled if nobody else waits for that. */
 void reaction_give_up(LoopObject *loop, struct cp_reaction *self);
-/* The same for a waiting promise, which is rejected with `reason` (stolen) first. The caller holds a
+/* The same for a promise, which is rejected with `reason` (stolen) first. The caller holds a
  * reference to it. */
 void promise_expire(PromiseObject *p, PyObject *reason);
 /* Whether reason is an asyncio.CancelledError. */

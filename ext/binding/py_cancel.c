@@ -210,7 +210,8 @@ void reaction_give_up(LoopObject *loop, struct cp_reaction *self) {
 }
 
 void promise_expire(PromiseObject *p, PyObject *reason) {
-    PromiseObject *source = leave(&p->core.self);
+    PromiseObject *source =
+        p->core.self.job.phase == CP_WAITING ? leave(&p->core.self) : NULL; /* it died */
     promise_reject(p, reason);
     cancel_source(PROMISE_LOOP(p), source);
 }

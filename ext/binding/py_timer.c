@@ -164,7 +164,7 @@ static void promise_is_due(PromiseObject *p, PyObject *value) {
     if (value) {
         Py_CLEAR(p->core.self.ok);
         promise_fulfil(p, Py_NewRef(value));
-    } else if (p->core.self.job.phase == CP_WAITING) {
+    } else if (p->core.self.job.phase != CP_QUEUED) {
         Py_CLEAR(p->core.self.ok);
         p->core.self.job.kind = CP_PASS;
         PyErr_SetString(PyExc_TimeoutError, "timeout() expired before the promise settled");

@@ -157,6 +157,14 @@ def test_timeout_takes_the_earlier_of_both():
     loop.close()
 
 
+def test_timeout_of_a_promise_that_nobody_holds_any_more():
+    async def main():
+        with pytest.raises(TimeoutError):
+            await cp.Promise().timeout(0.001)
+
+    cp.run(main())
+
+
 def test_a_shared_promise_outlives_the_timeout_of_one():
     async def main():
         shared = cp.sleep(0.01, "for the other")
