@@ -34,12 +34,13 @@ static void mark_handled(PromiseObject *self) {
 PySendResult promise_await_step(PromiseObject *self, PyObject *Py_UNUSED(sent), PyObject **result) {
     LoopObject *loop = PROMISE_LOOP(self);
     bool pending = cp_promise_state(&self->core) == CP_PENDING;
+    bool resumed = !pending && loop->driving && loop->resume == self->core.value;
     *result = NULL;
-    if (pending || (loop->driving && loop->resume != self->core.value)) {
-        if (!loop_is_here(loop)) {
-            loop_check(loop, "await a promise of");
-            return PYGEN_ERROR;
-        }
+    if (!resumed && !loop_is_here(loop)) {
+        loop_check(loop, "await a promise of");
+        return PYGEN_ERROR;
+    }
+    if (pending || (loop->driving && !resumed)) {
         self->core.self.job.flags |= FLAG_BLOCKING;
         *result = Py_NewRef(self);
         return PYGEN_NEXT;
