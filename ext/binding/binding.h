@@ -70,6 +70,7 @@ struct LoopObject {
     PyMutex roots_lock;
 #endif
 
+    PyObject *to_cancel;    /* list, while combined promises are being cancelled */
     PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
     PyObject *on_unhandled_rejection, *on_rejection_handled; /* callables or NULL */
@@ -203,7 +204,7 @@ PyObject *job_function(struct cp_job *job);
 int slow_end(struct slow_watch *watch, int err);
 
 /* ---- Guests: loops that an asyncio loop runs (py_guest.c) */
-void guest_end(LoopObject *loop); /* the loop closes */
+void guest_detach(LoopObject *loop); /* the loop begins to close */
 PyObject *loop_guest_begin(LoopObject *self, PyObject *args);
 PyObject *loop_guest_turn(LoopObject *self, PyObject *args);
 extern const char loop_guest_begin_doc[], loop_guest_turn_doc[];
@@ -330,11 +331,11 @@ int promise_resolve(PromiseObject *p, PyObject *value);
 int promise_cancel(PromiseObject *p, PyObject *message);
 /* The same with the exception itself, which it steals. */
 int promise_cancel_with(PromiseObject *p, PyObject *reason);
-/* If a reaction waits, it does not any more and its list's reference is gone; what it waited for is
- * cancelled if nobody else waits for that. */
-void reaction_give_up(LoopObject *loop, struct cp_reaction *self);
-/* The same for a promise, which is rejected with `reason` (stolen) first. The caller holds a
- * reference to it. */
+/* If a reaction waits, it does not any more, and its list's reference is gone. The promise for which
+ * nobody else waits and which is therefore to be cancelled (new reference), or NULL. */
+PromiseObject *reaction_leave(struct cp_reaction *self);
+/* p, to which the caller holds a reference, is rejected with `reason` (stolen) and leaves what it
+ * waits for, which is cancelled if nobody else waits for it. */
 void promise_expire(PromiseObject *p, PyObject *reason);
 /* Whether reason is an asyncio.CancelledError. */
 bool is_cancelled_error(module_state *state, PyObject *reason);
@@ -392,7 +393,7 @@ bool is_concurrent_future(module_state *state, PyObject *value);
 /* A promise that follows such a future. New reference, NULL with an exception. */
 PromiseObject *promise_of_future(LoopObject *loop, PyObject *future);
 /* Asks the future that p follows to cancel. 1: it will settle p; 0: it cannot; -1: exception. */
-int future_cancel(PromiseObject *p);
+int future_cancel(PromiseObject *p, PyObject *reason);
 
 /* ---- Combiners (py_combine.c): the result of one was cancelled; an element of one dies. */
 void combiner_cancel(PyObject *combiner);
@@ -437,6 +438,8 @@ PyObject *face_done(PromiseObject *self, PyObject *ignored);
 PyObject *face_cancelled(PromiseObject *self, PyObject *ignored);
 PyObject *face_result(PromiseObject *self, PyObject *ignored);
 PyObject *face_exception(PromiseObject *self, PyObject *ignored);
+PyObject *face_make_cancelled_error(PromiseObject *self, PyObject *ignored);
+PyObject *face_get_cancel_message(PromiseObject *self, void *closure);
 PyObject *face_get_blocking(PromiseObject *self, void *closure);
 int face_set_blocking(PromiseObject *self, PyObject *value, void *closure);
 extern const char face_add_done_callback_doc[], face_remove_done_callback_doc[],

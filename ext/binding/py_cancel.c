@@ -14,6 +14,7 @@
  *   all(), any(), race() ...      cancels the inputs that nobody else waits for, rejects it
  *   coroutine that runs now       raises at its next await
  *   waits, but not alone          takes it out of the list of what it waits for
+ *   waited for what has died      the same, without a list
  *   has its outcome, not its turn exchanges the outcome for the CancelledError */
 #include "binding.h"
 
@@ -83,13 +84,18 @@ static void exchange(PromiseObject *p, PyObject *reason) {
     Py_XDECREF(context);
 }
 
-/* p stops waiting and gets `reason` (stolen) instead. The list's reference becomes the queue's. */
-static void give_up(PromiseObject *p, PyObject *reason) {
-    cp_promise_unsubscribe(&p->core.self);
+/* p goes on as if what it waited for had been rejected. Steals reason, and the reference to p. */
+static void queue_with(PromiseObject *p, PyObject *reason) {
     p->core.self.arg = reason;
     job_of(p)->flags |= CP_ARG_REJECTED;
     job_of(p)->phase = CP_QUEUED;
     cp_enqueue(p->core.loop, job_of(p));
+}
+
+/* p stops waiting and gets `reason` (stolen) instead. The list's reference becomes the queue's. */
+static void give_up(PromiseObject *p, PyObject *reason) {
+    cp_promise_unsubscribe(&p->core.self);
+    queue_with(p, reason);
 }
 
 /* p, which is idle, is rejected and lets go of what would have settled it. Steals reason. */
@@ -117,15 +123,22 @@ static void tell_to_cancel(PromiseObject *task, PyObject *reason) {
 }
 
 /* 1: the future will settle p. 0: it will not. */
-static int ask_future(PromiseObject *p) {
-    return job_of(p)->kind == KIND_ROOT && p->context ? future_cancel(p) : 0;
+static int ask_future(PromiseObject *p, PyObject *reason) {
+    return job_of(p)->kind == KIND_ROOT && p->context ? future_cancel(p, reason) : 0;
+}
+
+/* What it waited for has died. */
+static bool is_orphan(PromiseObject *p) {
+    return job_of(p)->kind >= KIND_THEN && job_of(p)->kind <= KIND_TAP && p->core.self.ok;
 }
 
 static int deliver_idle(PromiseObject *top, PyObject *reason) {
     int asked = 0;
     if (coroutine_runs(top))
         tell_to_cancel(top, reason);
-    else if ((asked = ask_future(top)) == 0)
+    else if (is_orphan(top))
+        queue_with((PromiseObject *)Py_NewRef(top), Py_NewRef(reason));
+    else if ((asked = ask_future(top, reason)) == 0)
         reject_idle(top, Py_NewRef(reason));
     Py_DECREF(reason);
     return asked;
@@ -140,7 +153,7 @@ static int deliver(PromiseObject *top, PyObject *reason) {
     if (job_of(top)->phase == CP_WAITING)
         give_up(top, reason);
     else
-        exchange(top, reason);
+        exchange(top, reason); /* also of one that is detached just now, and has none yet */
     return 0;
 }
 
@@ -188,32 +201,22 @@ int promise_cancel(PromiseObject *p, PyObject *message) {
     return promise_cancel_with(p, reason);
 }
 
-/* The reaction leaves its list, whose reference is gone. What is to be cancelled for it (new
- * reference), or NULL. */
-static PromiseObject *leave(struct cp_reaction *self) {
-    PromiseObject *source = (PromiseObject *)Py_XNewRef(sole_source(self));
+PromiseObject *reaction_leave(struct cp_reaction *self) {
+    PromiseObject *source;
+    if (self->job.phase != CP_WAITING)
+        return NULL;
+    source = (PromiseObject *)Py_XNewRef(sole_source(self));
     cp_promise_unsubscribe(self);
     loop_drop_job(&self->job);
     return source;
 }
 
-/* Steals source, which may be NULL. */
-static void cancel_source(LoopObject *loop, PromiseObject *source) {
-    if (source && promise_cancel(source, NULL) < 0)
-        loop_report(loop, (PyObject *)source);
-    Py_XDECREF(source);
-}
-
-void reaction_give_up(LoopObject *loop, struct cp_reaction *self) {
-    if (self->job.phase == CP_WAITING)
-        cancel_source(loop, leave(self));
-}
-
 void promise_expire(PromiseObject *p, PyObject *reason) {
-    PromiseObject *source =
-        p->core.self.job.phase == CP_WAITING ? leave(&p->core.self) : NULL; /* it died */
+    PromiseObject *source = reaction_leave(&p->core.self);
     promise_reject(p, reason);
-    cancel_source(PROMISE_LOOP(p), source);
+    if (source && promise_cancel(source, NULL) < 0)
+        loop_report(PROMISE_LOOP(p), (PyObject *)source);
+    Py_XDECREF(source);
 }
 
 /* ---- From Python */

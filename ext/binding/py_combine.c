@@ -431,26 +431,51 @@ PyObject *cp_map(PyObject *module, PyObject *args, PyObject *kwargs) {
 
 /* ---- Cancelling, and the type */
 
+/* The inputs that nobody else waits for go on `list`, to be cancelled. */
+static int leave_inputs(CombinerObject *self, PyObject *list) {
+    PromiseObject *source;
+    int err = 0;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->values) && !err; i++) {
+        source = self->elements[i] ? reaction_leave(self->elements[i]) : NULL;
+        if (source)
+            err = PyList_Append(list, (PyObject *)source);
+        Py_XDECREF(source);
+    }
+    return err;
+}
+
+static void cancel_all(LoopObject *loop, PyObject *list) {
+    PyObject *source;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) { /* it grows meanwhile */
+        source = Py_NewRef(PyList_GET_ITEM(list, i));
+        if (promise_cancel((PromiseObject *)source, NULL) < 0)
+            loop_report(loop, source);
+        Py_DECREF(source);
+    }
+}
+
+/* Inputs may be results of others, to any depth: whoever is first does it for all, without
+ * recursion. */
 static void cancel_inputs(CombinerObject *self, LoopObject *loop) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->values); i++)
-        if (self->elements[i])
-            reaction_give_up(loop, self->elements[i]);
+    bool first = !loop->to_cancel;
+    if (first && !(loop->to_cancel = PyList_New(0))) {
+        loop_report(loop, (PyObject *)loop);
+        return;
+    }
+    if (leave_inputs(self, loop->to_cancel) < 0)
+        loop_report(loop, (PyObject *)loop);
+    if (first) {
+        cancel_all(loop, loop->to_cancel);
+        Py_CLEAR(loop->to_cancel);
+    }
 }
 
 void combiner_cancel(PyObject *combiner) {
     CombinerObject *self = (CombinerObject *)Py_NewRef(combiner);
     PromiseObject *result = part_with_result(self);
-    if (!result) {
-        Py_DECREF(self);
-        return;
-    }
-    if (Py_EnterRecursiveCall(" in the cancellation of combined promises") == 0) {
+    if (result)
         cancel_inputs(self, PROMISE_LOOP(result));
-        Py_LeaveRecursiveCall();
-    } else {
-        loop_report(PROMISE_LOOP(result), (PyObject *)result);
-    }
-    Py_DECREF(result);
+    Py_XDECREF(result);
     Py_CLEAR(self->iterator);
     Py_DECREF(self);
 }

@@ -221,6 +221,28 @@ PyObject *face_cancelled(PromiseObject *self, PyObject *Py_UNUSED(ignored)) {
     return PyBool_FromLong(was_cancelled(self));
 }
 
+/* asyncio.gather asks a cancelled future for it. */
+PyObject *face_make_cancelled_error(PromiseObject *self, PyObject *Py_UNUSED(ignored)) {
+    PyObject *type;
+    if (was_cancelled(self))
+        return Py_NewRef((PyObject *)self->core.value);
+    type = cancelled_error(PROMISE_LOOP(self)->state);
+    return type ? PyObject_CallNoArgs(type) : NULL;
+}
+
+/* What cancel() was given, which asyncio asks for as well. */
+PyObject *face_get_cancel_message(PromiseObject *self, void *Py_UNUSED(closure)) {
+    PyObject *args, *message;
+    if (!was_cancelled(self))
+        Py_RETURN_NONE;
+    if (!(args = PyObject_GetAttrString((PyObject *)self->core.value, "args")))
+        return NULL;
+    message = PyTuple_Check(args) && PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, 0) : Py_None;
+    Py_INCREF(message);
+    Py_DECREF(args);
+    return message;
+}
+
 static bool still_pending(PromiseObject *self, const char *text) {
     promise_settle_if_closed(self);
     if (cp_promise_state(&self->core) != CP_PENDING)

@@ -52,6 +52,18 @@ static int is_true(PyObject *result) {
     return truth;
 }
 
+/* The CancelledError of a cancelled future: asyncio's own, with its message, raised by exception();
+ * that of concurrent.futures is another class. New reference, NULL with an exception. */
+static PyObject *cancellation_of(module_state *state, PyObject *future) {
+    PyObject *none = is_asyncio_future(state, future) ? call_method(future, "exception") : NULL;
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
+    Py_XDECREF(none);
+    if (raised && is_cancelled_error(state, raised))
+        return raised;
+    Py_XDECREF(raised);
+    return cancelled_error(state) ? PyObject_CallNoArgs(state->CancelledError) : NULL;
+}
+
 /* The exception that a finished future holds, NULL when it holds a value. */
 static int failure_of(module_state *state, PyObject *future, PyObject **failure) {
     int cancelled = is_true(call_method(future, "cancelled"));
@@ -59,10 +71,7 @@ static int failure_of(module_state *state, PyObject *future, PyObject **failure)
     if (cancelled < 0)
         return -1;
     if (cancelled)
-        return (*failure =
-                    cancelled_error(state) ? PyObject_CallNoArgs(state->CancelledError) : NULL)
-                   ? 0
-                   : -1;
+        return (*failure = cancellation_of(state, future)) ? 0 : -1;
     if (!(*failure = call_method(future, "exception")))
         return -1;
     if (*failure == Py_None)
@@ -150,9 +159,27 @@ PromiseObject *promise_of_future(LoopObject *loop, PyObject *future) {
     return p;
 }
 
-int future_cancel(PromiseObject *p) {
-    PyObject *future = Py_NewRef(p->context);
-    int asked = is_true(call_where_allowed(PROMISE_LOOP(p), future, "cancel", NULL));
+/* What the CancelledError says, for a future that takes a message. New reference or NULL. */
+static PyObject *message_of(LoopObject *loop, PyObject *future, PyObject *reason) {
+    PyObject *args =
+        is_asyncio_future(loop->state, future) ? PyObject_GetAttrString(reason, "args") : NULL;
+    PyObject *message = args && PyTuple_Check(args) && PyTuple_GET_SIZE(args)
+                            ? Py_NewRef(PyTuple_GET_ITEM(args, 0))
+                            : NULL;
+    Py_XDECREF(args);
+    return message;
+}
+
+/* A future whose loop is closed cannot be asked. */
+int future_cancel(PromiseObject *p, PyObject *reason) {
+    LoopObject *loop = PROMISE_LOOP(p);
+    PyObject *future = Py_NewRef(p->context), *message = message_of(loop, future, reason);
+    int asked = is_true(call_where_allowed(loop, future, "cancel", message));
+    if (asked < 0 && PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+        PyErr_Clear();
+        asked = 0;
+    }
+    Py_XDECREF(message);
     Py_DECREF(future);
     return asked;
 }

@@ -3,13 +3,13 @@
  * here is only what it is made of. */
 #include "binding.h"
 
-void guest_end(LoopObject *loop) {
+/* asyncio gives no more turns, and stays where the callbacks of its tasks go until all is closed. */
+void guest_detach(LoopObject *loop) {
     PyObject *done = loop->guest ? PyObject_CallMethod(loop->guest, "detach", NULL) : NULL;
     if (loop->guest && !done)
         loop_report(loop, loop->guest);
     Py_XDECREF(done);
     Py_CLEAR(loop->guest);
-    Py_CLEAR(loop->guest_of);
 }
 
 const char loop_guest_begin_doc[] =

@@ -273,9 +273,10 @@ static void close_loop(LoopObject *self) {
     struct cp_job *job;
     self->closing = true;
     self->core.notify = false;
-    guest_end(self);
+    guest_detach(self);
     end_waiting(self);
     mark_closed(self);
+    Py_CLEAR(self->guest_of);
     promise_reject_roots(self);
     while ((job = cp_loop_take_job(&self->core)))
         loop_drop_job(job);

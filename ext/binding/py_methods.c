@@ -257,6 +257,8 @@ PyMethodDef promise_methods[] = {
     {"cancelled", (PyCFunction)face_cancelled, METH_NOARGS, face_cancelled_doc},
     {"result", (PyCFunction)face_result, METH_NOARGS, face_result_doc},
     {"exception", (PyCFunction)face_exception, METH_NOARGS, face_exception_doc},
+    {"_make_cancelled_error", (PyCFunction)face_make_cancelled_error, METH_NOARGS,
+     "What asyncio.gather asks a cancelled future for."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "Promise[T], for annotations."},
     {NULL, NULL, 0, NULL},
 };
@@ -265,5 +267,7 @@ PyGetSetDef promise_getset[] = {
     {"state", (getter)promise_get_state, NULL, "'pending', 'fulfilled' or 'rejected'", NULL},
     {"_asyncio_future_blocking", (getter)face_get_blocking, (setter)face_set_blocking,
      "how asyncio tells that a task awaits this promise", NULL},
+    {"_cancel_message", (getter)face_get_cancel_message, NULL,
+     "what cancel() was given; asyncio asks for it", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -209,10 +209,25 @@ int promise_reject_raised(PromiseObject *p) {
     return 0;
 }
 
+/* The promise on which they waited dies. What dies with the first of them may run any code, and
+ * cancel others of them, which then have a reason in `arg` and go on with that. */
+static void drop_reactions(PromiseObject *p) {
+    struct cp_job *job = cp_promise_detach(&p->core), *next;
+    for (; job; job = next) {
+        next = job->next;
+        job->phase = CP_IDLE;
+        if (!cp_reaction_of(job)->arg) {
+            loop_drop_job(job);
+        } else {
+            job->phase = CP_QUEUED;
+            cp_enqueue(p->core.loop, job);
+        }
+    }
+}
+
 /* Promises that wait for each other in a circle no root leads to. */
 void promise_settle_if_closed(PromiseObject *p) {
     LoopObject *loop = PROMISE_LOOP(p);
-    struct cp_job *job;
     if (loop->open || cp_promise_state(&p->core) != CP_PENDING || !loop_is_here(loop))
         return;
     if (p->core.self.job.phase == CP_WAITING) {
@@ -220,8 +235,7 @@ void promise_settle_if_closed(PromiseObject *p) {
         Py_DECREF(p);
     }
     p->core.self.job.flags |= CP_HANDLED;
-    while ((job = cp_promise_drop_reaction(&p->core))) /* a closed loop runs nothing any more */
-        loop_drop_job(job);
+    drop_reactions(p); /* a closed loop runs nothing any more */
     reject_closed(p);
 }
 
@@ -475,8 +489,10 @@ static bool is_told_to_cancel(const PromiseObject *p) {
 }
 
 static PyObject *arg_object(PromiseObject *p) {
-    if (p->core.self.job.phase != CP_QUEUED)
+    if (p->core.self.job.phase == CP_IDLE)
         return is_told_to_cancel(p) ? p->core.self.arg : NULL;
+    if (p->core.self.job.phase == CP_WAITING)
+        return NULL;
     if (p->core.self.job.kind == CP_ADOPT)
         return (PyObject *)PROMISE_OF((struct cp_promise *)p->core.self.arg);
     return p->core.self.arg;
@@ -510,15 +526,10 @@ static int promise_traverse(PromiseObject *self, visitproc visit, void *arg) {
 static int promise_clear(PromiseObject *self) {
     PyObject *ok = ok_object(self), *arg = arg_object(self), *value = NULL;
     PyObject *followed = promise_unroot(self);
-    struct cp_queue dropped = {0};
-    struct cp_job *job;
     self->core.self.ok = NULL;
     if (arg)
         self->core.self.arg = NULL;
-    while ((job = cp_promise_drop_reaction(&self->core)))
-        cp_queue_push(&dropped, job); /* what dies first must not find us through the others */
-    while ((job = cp_queue_pop(&dropped)))
-        loop_drop_job(job);
+    drop_reactions(self);
     if (cp_promise_state(&self->core) != CP_PENDING) {
         value = self->core.value; /* somebody may still look at a promise that is being collected */
         self->core.value = Py_NewRef(Py_None);

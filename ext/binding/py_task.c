@@ -51,14 +51,14 @@ static PySendResult refuse(PromiseObject *task, PyObject *awaited, PyObject **re
     return status;
 }
 
-/* A bare yield: go on in the next microtask. */
+/* A bare yield, as in asyncio.sleep(0): go on when others had their turn, as a macrotask. */
 static void go_on_soon(PromiseObject *task) {
     task->core.self.arg = Py_NewRef(Py_None);
     job_of(task)->phase = CP_QUEUED;
     job_of(task)->flags &= (uint8_t)~CP_ARG_REJECTED;
     job_of(task)->flags |= FLAG_FOREIGN; /* no promise will ask for this None */
     Py_INCREF(task);
-    cp_enqueue(task->core.loop, job_of(task));
+    cp_enqueue_macro(task->core.loop, job_of(task));
 }
 
 /* An asyncio future that is being awaited as asyncio's tasks do. */

@@ -40,7 +40,7 @@ enum cp_kind {
 enum cp_state { CP_PENDING, CP_FULFILLED, CP_REJECTED };
 
 /* Where a reaction is in its life; see the table below. */
-enum cp_phase { CP_IDLE, CP_WAITING, CP_QUEUED };
+enum cp_phase { CP_IDLE, CP_WAITING, CP_QUEUED, CP_DETACHED };
 
 enum cp_flag {
     CP_HANDLED = 1,      /* somebody reacts to this promise */
@@ -88,6 +88,7 @@ static inline struct cp_job *cp_queue_pop(struct cp_queue *q) {
  *   CP_WAITING             the promise that it waits for (borrowed)     that promise's list
  *   CP_QUEUED              the value or reason (CP_ARG_REJECTED);       loop->micro
  *                          of CP_ADOPT: the promise to subscribe to
+ *   CP_DETACHED            NULL, until the host sets it                 what cp_promise_detach gave
  *
  *   life of a promise      value
  *   -----------------      -----
@@ -157,9 +158,9 @@ void cp_unhandled_sweep(struct cp_loop *loop, void (*drop)(struct cp_promise *))
  * at the first result other than 0 and returns it. */
 int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *), void *arg);
 
-/* Empties the list of a pending p, oldest first: returns the next reaction, idle, or NULL; its
- * reference goes to the caller. */
-struct cp_job *cp_promise_drop_reaction(struct cp_promise *p);
+/* Empties the list of a pending p: returns its reactions, oldest first, linked by `next`, all of
+ * them detached; NULL for none. Their references go to the caller, who makes each idle. */
+struct cp_job *cp_promise_detach(struct cp_promise *p);
 
 /* ---- Timers */
 

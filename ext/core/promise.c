@@ -124,16 +124,16 @@ int cp_promise_visit(struct cp_promise *p, int (*visit)(struct cp_job *, void *)
     return 0;
 }
 
-struct cp_job *cp_promise_drop_reaction(struct cp_promise *p) {
+struct cp_job *cp_promise_detach(struct cp_promise *p) {
     struct cp_job *last = p->value, *first;
     if (cp_promise_state(p) != CP_PENDING || !last)
         return NULL;
     first = last->next;
-    if (first == last)
-        p->value = NULL;
-    else
-        last->next = first->next;
-    first->phase = CP_IDLE;
-    cp_reaction_of(first)->arg = NULL;
+    last->next = NULL;
+    p->value = NULL;
+    for (struct cp_job *job = first; job; job = job->next) {
+        job->phase = CP_DETACHED;
+        cp_reaction_of(job)->arg = NULL;
+    }
     return first;
 }

@@ -178,11 +178,15 @@ static void a_pending_promise_gives_its_reactions_back(void **state) {
         node_init(&q[i], &loop);
         node_then(&p, &q[i], say_and_add_one, NULL);
     }
+    struct cp_job *first = cp_promise_detach(&p.core);
+    assert_ptr_equal(first, &q[0].core.self.job);
+    assert_ptr_equal(first->next, &q[1].core.self.job);
+    assert_null(first->next->next);
     for (int i = 0; i < 2; i++) {
-        assert_ptr_equal(cp_promise_drop_reaction(&p.core), &q[i].core.self.job);
+        assert_int_equal(q[i].core.self.job.phase, CP_DETACHED);
         q[i].refs--;
     }
-    assert_null(cp_promise_drop_reaction(&p.core));
+    assert_null(cp_promise_detach(&p.core));
     node_drop(&p);
 }
 

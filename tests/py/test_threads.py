@@ -407,7 +407,8 @@ def test_one_promise_under_the_hammer_has_exactly_one_outcome(loop):
 
     def hammer(i):
         for k, (p, resolve, reject) in enumerate(triples):
-            acts = (lambda: resolve(i), lambda: reject(KeyError(i)), p.cancel, lambda: peek(p), lambda: settled(p), p.cancelled, lambda: repr(p))
+            settle = (lambda: resolve(i), lambda: reject(KeyError(i)), p.cancel)
+            acts = (*settle, lambda: peek(p), lambda: settled(p), p.cancelled, lambda: repr(p))
             for n in range(len(acts)):
                 acts[(i + k + n) % len(acts)]()
 
