@@ -71,6 +71,7 @@ struct LoopObject {
 #endif
 
     PyObject *to_cancel;    /* list, while combined promises are being cancelled */
+    PyObject *interrupt;    /* raised while closing: what ends programs */
     PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
     PyObject *settled_none; /* a fulfilled promise of None, shared; see loop_settled_none */
     PyObject *on_unhandled_rejection, *on_rejection_handled; /* callables or NULL */
@@ -83,6 +84,7 @@ struct LoopObject {
     uint8_t unhandled; /* enum unhandled_mode */
     int drives;        /* how many runs of its jobs are under way, one inside the other */
     int last_breaths;  /* while closing */
+    bool interrupted;  /* run() was left by what ends programs */
     bool close_wanted; /* close() was called by one of its own jobs */
     bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */

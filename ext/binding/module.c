@@ -16,16 +16,27 @@ module_state *state_of_type(PyTypeObject *defining) {
 
 /* ---- Functions */
 
+/* Of the raised exception and the one before (in *raised, or NULL) the one that ends programs is
+ * kept; another one that came while ending is only reported. */
+static void keep_worst(LoopObject *loop, PyObject **raised) {
+    if (raised_is_fatal())
+        Py_XSETREF(*raised, take_raised());
+    else
+        loop_report(loop, (PyObject *)loop);
+}
+
 /* Runs main and closes the loop, whatever happens. */
 static PyObject *run_and_close(LoopObject *loop, PyObject *main) {
     PyObject *result = loop_run_main(loop, main), *raised = result ? NULL : take_raised();
     if (loop_finish_asyncgens(loop) < 0)
-        loop_report(loop, (PyObject *)loop);
-    if (loop_close_now(loop) < 0 && raised)
-        PyErr_Clear();
-    if (raised)
-        restore_raised(raised);
-    return result;
+        keep_worst(loop, &raised);
+    if (loop_close_now(loop) < 0)
+        keep_worst(loop, &raised);
+    if (!raised)
+        return result;
+    Py_XDECREF(result);
+    restore_raised(raised);
+    return NULL;
 }
 
 PyDoc_STRVAR(

@@ -104,12 +104,14 @@ void loop_drop_work(struct cp_work *work) {
     loop_drop_job(&work->job);
 }
 
-enum { LAST_BREATHS = 10000 }; /* ten million jobs while closing: they would go on for ever */
+/* While closing: over a million jobs, or some thousands after Ctrl-C. They would go on for ever. */
+enum { LAST_BREATHS = 1100, AFTER_INTERRUPT = 32 };
 
 int loop_breathe(LoopObject *loop) {
     PyObject *done = PyObject_CallNoArgs(loop->state->breathe);
     Py_XDECREF(done);
-    if (done && loop->closing && ++loop->last_breaths > LAST_BREATHS) {
+    if (done && loop->closing &&
+        ++loop->last_breaths > (loop->interrupted ? AFTER_INTERRUPT : LAST_BREATHS)) {
         PyErr_SetString(loop->state->LoopClosedError,
                         "jobs did not come to an end while their loop was being closed");
         return -1;

@@ -60,8 +60,10 @@ static struct cp_job *make_call(LoopObject *self, PyObject *const *args, Py_ssiz
 }
 
 static int post_call(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, const char *name) {
-    struct cp_job *job = make_call(self, args, nargs, name);
-    if (!job)
+    struct cp_job *job;
+    if (self->open && self->forks != fork_count())
+        return loop_check(self, "send a message to");
+    if (!(job = make_call(self, args, nargs, name)))
         return -1;
     if (loop_post(self, job))
         return 0;
@@ -232,8 +234,14 @@ static void last_turn(LoopObject *self) {
     if (!loop_is_here(self)) /* collected on another thread: nobody can run its jobs */
         return;
     loop_begin_jobs(self, &saved);
-    if (cp_loop_step(&self->core, 0) < 0)
-        loop_report(self, (PyObject *)self);
+    if (cp_loop_step(&self->core, 0) < 0) {
+        if (raised_is_fatal()) /* Ctrl-C: no more jobs; close() raises it when all is closed */
+            self->interrupt = take_raised();
+        else if (self->interrupted) /* what went on for ever was interrupted: no news */
+            PyErr_Clear();
+        else
+            loop_report(self, (PyObject *)self);
+    }
     loop_end_jobs(self, &saved);
 }
 
@@ -257,7 +265,7 @@ static void end_waiting(LoopObject *self) {
         end_operations(self);
         promise_reject_roots(self);
         last_turn(self);
-        if (!self->roots && !cp_loop_pending(&self->core))
+        if (self->interrupt || (!self->roots && !cp_loop_pending(&self->core)))
             break;
     }
     cp_work_stop(&self->core, loop_drop_work);
@@ -287,7 +295,18 @@ static void close_loop(LoopObject *self) {
     current_forget(self);
 }
 
+/* What was raised while closing, by a signal, is raised now. 0 or -1. */
+static int raise_interrupt(LoopObject *loop) {
+    PyObject *interrupt = loop->interrupt;
+    loop->interrupt = NULL;
+    if (interrupt)
+        restore_raised(interrupt);
+    return interrupt ? -1 : 0;
+}
+
 int loop_close_now(LoopObject *loop) {
+    if (loop->open && loop->forks != fork_count())
+        return loop_check(loop, "close");
     if (loop->running) {
         PyErr_SetString(PyExc_RuntimeError, "a running loop cannot be closed; stop() it first");
         return -1;
@@ -296,17 +315,20 @@ int loop_close_now(LoopObject *loop) {
         return 0;
     if (loop_check(loop, "close") < 0)
         return -1;
-    if (loop->drives)
+    if (loop->drives) {
         loop->close_wanted = true;
-    else
-        close_loop(loop);
-    return 0;
+        return 0;
+    }
+    close_loop(loop);
+    return raise_interrupt(loop);
 }
 
 void loop_close_wanted(LoopObject *loop) {
     loop->close_wanted = false;
     if (loop->open && !loop->closing)
         close_loop(loop);
+    if (raise_interrupt(loop) < 0)
+        loop_report(loop, (PyObject *)loop);
 }
 
 PyDoc_STRVAR(
@@ -343,6 +365,7 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->guest);
     Py_VISIT(self->contexts.snapshot);
     Py_VISIT(self->asyncgens);
+    Py_VISIT(self->interrupt);
     return cp_loop_visit(&self->core, visit_job, visit_timer, closure);
 }
 
@@ -363,6 +386,8 @@ static void loop_finalize(LoopObject *self) {
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     if (self->open && !self->closing && self->forks == fork_count())
         close_loop(self);
+    if (raise_interrupt(self) < 0)
+        loop_report(self, (PyObject *)self);
     if (raised)
         restore_raised(raised);
 }

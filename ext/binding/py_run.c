@@ -102,6 +102,7 @@ static int run_until(LoopObject *loop, PromiseObject *main) {
     while (err >= 0 && !loop->core.stopped &&
            !(main && cp_promise_state(&main->core) != CP_PENDING))
         err = turn(loop);
+    loop->interrupted = err < 0 && raised_is_fatal();
     loop_end_jobs(loop, &saved);
     if (err < 0 || !main || cp_promise_state(&main->core) != CP_PENDING)
         return err < 0 ? -1 : 0;
@@ -164,9 +165,18 @@ PyObject *loop_run_main(LoopObject *loop, PyObject *main) {
     return result;
 }
 
+static bool has_unfinished(LoopObject *loop) {
+    PyObject *set = loop->asyncgens ? PyObject_GetAttrString(loop->asyncgens, "unfinished") : NULL;
+    bool some = set && PyObject_IsTrue(set) == 1;
+    Py_XDECREF(set);
+    PyErr_Clear();
+    return some;
+}
+
+/* Not after Ctrl-C: the jobs that it ended would go on. */
 int loop_finish_asyncgens(LoopObject *loop) {
     PyObject *main, *done;
-    if (!loop->asyncgens || !loop->open)
+    if (!loop->open || loop->interrupted || !has_unfinished(loop))
         return 0;
     if (!(main = PyObject_CallMethod(loop->asyncgens, "close_all", NULL)))
         return -1;

@@ -1,168 +1,504 @@
-"""What leaves run() at once, from every state: Ctrl-C, SystemExit, GeneratorExit; and how an interpreter ends with work undone."""
+"""Ctrl-C, exceptions that end programs, the end of the interpreter, and fork. All of it in child processes."""
 
-import os
 import signal
 import subprocess
 import sys
-import threading
+import textwrap
 import time
 
-import cpromise as cp
 import pytest
 
-PRELUDE = """
-import cpromise as cp, functools, itertools, sys, time
+GUARD = 20  # seconds; an interrupt takes a few milliseconds
+
+HEAD = """
+import functools, itertools, os, resource, signal, sys, time
+import cpromise as cp
+
+signal.alarm(60)  # the end of a child that nobody else ends
+resource.setrlimit(resource.RLIMIT_AS, (1 << 33, resource.RLIM_INFINITY))
 loop = cp.Loop()
-def again(*_): loop.queue_microtask(again)
+
+def on(*_):
+    print('on', flush=True)
+
 def spin(*_):
-    while True: pass
+    on()
+    while True:
+        pass
+
+def endless(call):
+    '''A partial that calls call(itself): no bytecode runs in it, so Python never gets to look for signals.'''
+    fn = functools.partial(call)
+    fn.__setstate__((call, (fn,), {}, {}))
+    return fn
+
 class Thenable:
-    def then(self, resolve, reject): spin()
-async def awaits(make):
-    while True: await make()
-class Endless:
-    def __iter__(self): return self
-    def __next__(self): return 1
-only_c = functools.partial(loop.queue_microtask)
-only_c.__setstate__((loop.queue_microtask, (only_c,), {}, {}))
-print("ready", flush=True)
-try:
-    CODE
-except KeyboardInterrupt:
-    loop.close()
-    print("interrupted", flush=True)
+    def then(self, resolve, reject):
+        spin()
 """
+
+# Each of these prints "on" and then stays in the state that it is named after.
 STATES = {
-    "waiting in the poller": "loop.run(cp.Promise(loop=loop))",
-    "run_forever": "loop.run_forever()",
-    "microtasks": "loop.queue_microtask(again); loop.run(cp.Promise(loop=loop))",
-    "microtasks driven from outside": "loop.queue_microtask(again); loop.run_microtasks()",
-    "microtasks of C functions only": "loop.queue_microtask(only_c); loop.run_microtasks()",
-    "a handler": "cp.run(cp.Promise.resolve().then(spin))",
-    "an executor": "cp.Promise(spin)",
-    "a thenable": "cp.Promise(lambda resolve, reject: resolve(Thenable()), loop=loop); loop.run_microtasks()",
-    "a coroutine that sleeps": "cp.run(awaits(lambda: cp.sleep(0)))",
-    "a coroutine that never waits": "cp.run(awaits(cp.Promise.resolve))",
-    "all() over an endless iterator": "cp.Promise.all(itertools.count())",
-    "race() in a run": "cp.run(lambda: cp.Promise.race(Endless()))",
-    "map() over an endless iterator": "cp.run(lambda: cp.map(itertools.count(), int))",
-    "a timer": "loop.call_later(0, spin); loop.run_forever()",
-    "a thread of the pool that sleeps": "cp.run(lambda: cp.to_thread(time.sleep, 0.3))",
+    "idle in the poller": """
+        loop.call_soon(on)
+        loop.run(cp.Promise(loop=loop))
+    """,
+    "idle, run() of the module": """
+        cp.run(lambda: (cp.sleep(0).then(on), cp.sleep(1000))[1])
+    """,
+    "handlers in Python that go on for ever": """
+        def again(_):
+            return p.then(again)
+        p = cp.Promise(lambda resolve, _: resolve(), loop=loop)
+        loop.run(p.tap(on).then(again))
+    """,
+    "handlers in Python, run() of the module": """
+        stop = []
+        def again(_):
+            return stop or cp.Promise.resolve().then(again)
+        try:
+            cp.run(lambda: cp.sleep(0).tap(on).then(again))
+        finally:
+            stop.append(1)
+    """,
+    "then() of functions in C only, run() of the module": """
+        def main():
+            on()
+            p = cp.Promise.resolve(())
+            return p.then(endless(p.then))
+        cp.run(main)
+    """,
+    "microtasks in Python that go on for ever": """
+        def again():
+            loop.queue_microtask(again)
+        loop.queue_microtask(on)
+        again()
+        loop.run_forever()
+    """,
+    "microtasks in C only": """
+        loop.queue_microtask(on)
+        loop.queue_microtask(endless(loop.queue_microtask))
+        loop.run_forever()
+    """,
+    "then() of functions in C only": """
+        def main():
+            on()
+            p = cp.Promise.resolve(())
+            return p.then(endless(p.then))
+        loop.run(main)
+    """,
+    "then(list) that goes on for ever": """
+        async def main():
+            on()
+            p = cp.Promise.resolve(())
+            while True:
+                p = p.then(list)
+                await p
+        loop.run(main())
+    """,
+    "macrotasks in C only": """
+        loop.call_soon(on)
+        loop.call_soon(endless(loop.call_soon))
+        loop.run_forever()
+    """,
+    "timers in C only": """
+        loop.call_soon(on)
+        fn = functools.partial(loop.call_later)
+        fn.__setstate__((loop.call_later, (0, fn), {}, {}))
+        loop.call_later(0, fn)
+        loop.run_forever()
+    """,
+    "an executor": """
+        loop.run(lambda: cp.Promise(spin))
+    """,
+    "an executor in a handler": """
+        loop.run(lambda: cp.sleep(0).then(lambda _: cp.Promise(spin)))
+    """,
+    "try_": """
+        loop.run(lambda: cp.Promise.try_(spin))
+    """,
+    "the then of a thenable": """
+        loop.run(lambda: cp.Promise.resolve(Thenable()))
+    """,
+    "a coroutine that computes": """
+        async def main():
+            await cp.sleep(0)
+            spin()
+        loop.run(main())
+    """,
+    "a coroutine that awaits what has settled": """
+        async def main():
+            on()
+            while True:
+                await cp.Promise.resolve()
+        loop.run(main())
+    """,
+    "a coroutine that waits": """
+        async def main():
+            loop.call_soon(on)
+            await cp.Promise()
+        loop.run(main())
+    """,
+    "an async for over ticks": """
+        async def main():
+            async for i in cp.interval(0.0001):
+                if i == 0:
+                    on()
+        loop.run(main())
+    """,
+    "all() without an end": """
+        on()
+        loop.run(lambda: cp.Promise.all(itertools.count()))
+    """,
+    "race() without an end, of one promise": """
+        on()
+        loop.run(lambda: cp.Promise.race(itertools.repeat(cp.Promise())))
+    """,
+    "any() without an end": """
+        on()
+        loop.run(lambda: cp.Promise.any(itertools.count()))
+    """,
+    "all_settled() without an end, outside of run": """
+        on()
+        cp.Promise.all_settled(itertools.count())
+    """,
+    "map() without an end": """
+        on()
+        loop.run(lambda: cp.map(itertools.count(), abs))
+    """,
+    "map() without an end, one at a time": """
+        on()
+        loop.run(lambda: cp.map(itertools.count(), abs, concurrency=1))
+    """,
+    "a timer callback": """
+        loop.call_later(0.001, spin)
+        loop.run_forever()
+    """,
+    "a message from a thread": """
+        loop.call_soon_threadsafe(spin)
+        loop.run_forever()
+    """,
+    "to_thread": """
+        loop.call_soon(on)
+        loop.run(lambda: cp.to_thread(time.sleep, 1))  # closing waits for it
+    """,
+    "run_microtasks() in Python": """
+        def again():
+            loop.queue_microtask(again)
+        again()
+        on()
+        loop.run_microtasks()
+    """,
+    "run_microtasks() in C only": """
+        loop.queue_microtask(endless(loop.queue_microtask))
+        on()
+        loop.run_microtasks()
+    """,
+    "the hook of unhandled rejections": """
+        loop.on_unhandled_rejection = spin
+        loop.run(lambda: (cp.Promise.reject(1), cp.Promise())[1])
+    """,
+    "closing, in a handler": """
+        waits = cp.Promise(loop=loop)
+        waits.catch(cp.LoopClosedError, spin)
+        loop.close()
+    """,
+    "closing, microtasks in C only": """
+        p = cp.Promise(lambda resolve, _: resolve(()), loop=loop)
+        waits = cp.Promise(loop=loop)
+        waits.catch(lambda _: (on(), p.then(endless(p.then)))[1])
+        loop.close()
+    """,
+    "closing, in run() of the module": """
+        waits = []
+        cp.run(lambda: (waits.append(cp.Promise()), waits[0].catch(cp.LoopClosedError, spin), cp.sleep(0))[2])
+    """,
+    "the end of asynchronous generators": """
+        async def ticks():
+            try:
+                yield 1
+            finally:
+                on()
+                while True:
+                    await cp.sleep(0)
+        async def main():
+            kept.append(ticks())
+            async for _ in kept[0]:
+                return
+        kept = []
+        cp.run(main())
+    """,
 }
+
+
+def child(program, *options):
+    return subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", *options, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_ctrl_c_leaves_every_state(state):
-    code = PRELUDE.replace("CODE", STATES[state])
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "ready\n"
-    time.sleep(0.1)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=30)
-    assert (out, child.returncode) == ("interrupted\n", 0), err
-
-
-@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread only")
-def test_the_wakeup_descriptor_of_others_is_put_back():
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    before = signal.set_wakeup_fd(write)
+def test_ctrl_c_leaves(state):
+    program = HEAD + "try:\n" + textwrap.indent(textwrap.dedent(STATES[state]), "    ")
+    program += textwrap.dedent("""
+        except KeyboardInterrupt:
+            print('interrupted', flush=True)
+        loop.close()
+        assert cp.run(cp.sleep(0, 'again')) == 'again'
+        print('end', flush=True)
+    """)
+    process = child(program)
     try:
-        cp.run(cp.sleep(0))
-        assert signal.set_wakeup_fd(write) == write
-    finally:
-        signal.set_wakeup_fd(before)
-        os.close(read)
-        os.close(write)
+        assert process.stdout.readline() == "on\n"
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        out, err = process.communicate(timeout=GUARD)
+        took = time.monotonic() - start
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"no interrupt within {GUARD} seconds: {process.communicate()}")
+    assert (process.returncode, out) == (0, "interrupted\nend\n"), err
+    assert took < GUARD
 
+
+def run_child(program, *options):
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", *options, "-c", HEAD + textwrap.dedent(program)], capture_output=True, text=True, timeout=GUARD
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+# ---- Exceptions that end programs leave at once, and nothing after them runs
 
 PLACES = {
-    "handler": lambda stop: cp.run(cp.Promise.resolve().then(stop)),
-    "catch": lambda stop: cp.run(cp.Promise.reject().catch(stop)),
-    "finally_": lambda stop: cp.run(cp.Promise.resolve().finally_(stop)),
-    "tap": lambda stop: cp.run(cp.Promise.resolve().tap(stop)),
-    "executor": lambda stop: cp.run(lambda: cp.Promise(stop)),
-    "try_": lambda stop: cp.run(lambda: cp.Promise.try_(stop)),
-    "coroutine": lambda stop: cp.run(raising(stop)),
-    "thenable": lambda stop: cp.run(lambda: cp.Promise.resolve(type("Thenable", (), {"then": stop})())),
-    "getter of then": lambda stop: cp.run(lambda: cp.Promise.resolve(type("Getter", (), {"then": property(stop)})())),
-    "iterator": lambda stop: cp.run(lambda: cp.Promise.all(stop() for _ in range(3))),
-    "map": lambda stop: cp.run(lambda: cp.map([1], stop)),
-    "microtask": lambda stop: cp.run(lambda: calls(lambda loop: loop.queue_microtask(stop))),
-    "callback": lambda stop: cp.run(lambda: calls(lambda loop: loop.call_soon(stop))),
-    "timer": lambda stop: cp.run(lambda: calls(lambda loop: loop.call_later(0, stop))),
+    "handler of then": "cp.sleep(0).then(leave)",
+    "handler of catch": "cp.Promise.reject(1).catch(leave)",
+    "finally_": "cp.sleep(0).finally_(leave)",
+    "tap": "cp.sleep(0).tap(leave)",
+    "executor": "cp.Promise(leave)",
+    "try_": "cp.Promise.try_(leave)",
+    "thenable": "cp.Promise.resolve(Leaving())",
+    "then getter": "cp.Promise.resolve(Getter())",
+    "coroutine at once": "leaving()",
+    "coroutine later": "leaving(0)",
+    "coroutine returned by a handler": "cp.sleep(0).then(lambda _: leaving(0))",
+    "callback": "(loop.call_soon(leave), cp.Promise())[1]",
+    "microtask": "(loop.queue_microtask(leave), cp.Promise())[1]",
+    "timer": "(loop.call_later(0, leave), cp.Promise())[1]",
+    "message": "(loop.call_soon_threadsafe(leave), cp.Promise())[1]",
+    "iterable of all": "cp.Promise.all(leave(x) for x in [1])",
+    "function of map": "cp.map([1], leave)",
+    "done callback": "(p := cp.sleep(0), p.add_done_callback(leave), cp.Promise())[2]",
+    "hook": "(setattr(loop, 'on_unhandled_rejection', leave), cp.Promise.reject(1), cp.Promise())[2]",
 }
 
 
-async def raising(stop):
-    await cp.sleep(0)
-    stop()
-
-
-async def calls(schedule):
-    schedule(cp.get_running_loop())
-    await cp.sleep(1000)
-
-
+@pytest.mark.parametrize("error", ["SystemExit(3)", "GeneratorExit()", "KeyboardInterrupt()"])
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_programs_leaves_run_at_once(place, exception):
-    def stop(*_):
-        raise exception("stop")
+def test_what_ends_programs_leaves_run_at_once_and_the_loop_can_be_closed(place, error):
+    program = f"""
+        def leave(*_):
+            raise {error}
 
-    with pytest.raises(exception, match="stop"):
-        PLACES[place](stop)
-    assert cp.run(cp.sleep(0, "another run")) == "another run"
+        class Leaving:
+            def then(self, resolve, reject):
+                leave()
 
+        class Getter:
+            then = property(leave)
 
-def test_stop_iteration_is_kept_as_a_reason_and_awaited_as_a_runtime_error():
-    def stop(*_):
-        raise StopIteration(5)
+        async def leaving(seconds=None):
+            if seconds is not None:
+                await cp.sleep(seconds)
+            leave()
 
-    async def main():
-        rejected = cp.Promise.resolve().then(stop)
-        assert await rejected.catch(lambda reason: type(reason)) is StopIteration
-        with pytest.raises(RuntimeError, match="StopIteration"):
-            await rejected
+        def main():
+            def handled(reason):
+                if type(reason) is not cp.LoopClosedError:
+                    print('a reason:', reason)
+            p = {PLACES[place]}
+            return cp.Promise.resolve(p).catch(handled)
 
-    cp.run(main())
-
-
-LEFTOVERS = """
-import cpromise as cp
-p = cp.Promise(); q = p.then(print); r = cp.Promise.reject(ValueError()); s = cp.sleep(1000)
-async def stuck():
-    try: await p
-    finally: print("ended")
-t = cp.Promise.from_coroutine(stuck())
-loop = cp.Loop(); loop.call_soon(print, "never"); loop.call_later(1, print)
-loop.call_soon_threadsafe(print, "never")
-a = cp.Promise.all([p, cp.Promise.race([])]); m = cp.map([p], print)
-"""
-
-
-ENDS = ["", "raise SystemExit(0)", "cp.run(cp.sleep(0), unhandled='ignore')", "import threading; threading.Thread(target=cp.Promise).start()"]
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_an_interpreter_ends_quietly_with_work_undone(end):
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", LEFTOVERS + end], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "ended" in done.stdout and "Error" not in done.stderr.replace("UnhandledRejections", "")
-
-
-def test_a_forked_child_cannot_use_the_loop_but_can_make_one():
-    loop = cp.Loop()
-    promise = cp.Promise(loop=loop)
-    child = os.fork()
-    if child == 0:
         try:
-            with pytest.raises(RuntimeError, match="before fork"):
-                loop.run(promise)
-            with pytest.raises(RuntimeError, match="before fork"):
-                promise.then(print)
-            os._exit(cp.run(cp.sleep(0.001, 7)))
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    loop.close()
+            loop.run(main)
+        except {error.split("(")[0]} as error:
+            print('left', error.args)
+        assert not loop.is_running()
+        loop.close()
+        assert cp.run(cp.sleep(0, 1)) == 1
+    """
+    args = "(3,)" if "3" in error else "()"
+    assert run_child(program) == (0, f"left {args}\n", "")
+
+
+def test_the_loop_goes_on_after_a_system_exit_was_caught():
+    program = """
+        log = []
+        def leave(_):
+            raise SystemExit
+        async def main():
+            p = cp.Promise.resolve()
+            p.then(leave)
+            p.then(log.append)
+            await cp.sleep(0)
+        try:
+            loop.run(main())
+        except SystemExit:
+            assert log == []
+        loop.run(cp.Promise(lambda resolve, _: loop.call_soon(resolve), loop=loop))
+        assert log == [None]
+        loop.close()
+    """
+    assert run_child(program) == (0, "", "")
+
+
+def test_the_status_of_system_exit_is_that_of_the_process():
+    assert run_child("cp.run(cp.Promise.resolve().then(lambda _: sys.exit(7)))") == (7, "", "")
+
+
+STOPPED = [
+    "cp.Promise.reject(StopIteration(5))",
+    "cp.Promise.resolve().then(lambda _: next(iter(())))",
+    "cp.Promise(lambda *_: next(iter(())))",
+    "cp.Promise.try_(next, iter(()))",
+]
+
+
+@pytest.mark.parametrize("make", STOPPED)
+def test_stop_iteration_is_kept_as_the_reason_and_awaited_as_runtime_error(make):
+    program = f"""
+        async def main():
+            p = {make}
+            kind = await p.catch(type)
+            assert kind is StopIteration, kind
+            assert isinstance(p.peek(), StopIteration)
+            try:
+                await p
+            except RuntimeError as error:
+                assert 'StopIteration' in str(error)
+                return 'told'
+        assert loop.run(main()) == 'told'
+        loop.close()
+    """
+    assert run_child(program) == (0, "", "")
+
+
+# ---- The end of the interpreter
+
+LEFT = {
+    "work queued": "loop.queue_microtask(int)\nloop.call_soon(int)\nloop.call_soon_threadsafe(int)",
+    "timers": "timer = loop.call_later(9, int)\ncp.sleep(9)",
+    "tasks": "async def f():\n    await cp.sleep(9)\ntask = cp.Promise.resolve(f())",
+    "tasks that go on while closing": "async def f():\n    try:\n        await cp.sleep(9)\n    finally:\n        await cp.sleep(9)\n"
+    "task = cp.Promise.resolve(f())",
+    "a rejection that nobody handled": "lost = cp.Promise.reject(KeyError(1))\nlost_too = cp.Promise(lambda *_: 1 / 0, loop=loop)",
+    "chains": "q = p = cp.Promise()\nfor _ in range(100000):\n    q = q.then(int)",
+    "a module's global": "sys.kept = [loop, cp.Promise(), cp.sleep(9).then(int), cp.Promise.with_resolvers()]",
+    "builtins": "import builtins\nbuiltins.kept = [loop, cp.Promise(), cp.sleep(9).then(int), cp.Promise.with_resolvers()]",
+    "a cycle": "box = []\nbox.extend([cp.Promise().then(box.append), box, loop])",
+    "an object that resolves when it dies": "p, resolve, _ = cp.Promise.with_resolvers()\nclass Dying:\n    def __del__(self):\n"
+    "        resolve(1)\ndying = Dying()\nq = p.then(int)",
+    "an object that uses it when it dies": "class Dying:\n    def __del__(self):\n        try:\n            cp.run(cp.sleep(0))\n"
+    "        except BaseException:\n            pass\nsys.dying = Dying()",
+    "a thread that still resolves": "import threading\np, resolve, _ = cp.Promise.with_resolvers()\ndef work():\n    while True:\n"
+    "        resolve(1)\n        try:\n            loop.call_soon_threadsafe(int)\n        except cp.LoopClosedError:\n            pass\n"
+    "threading.Thread(target=work, daemon=True).start()",
+    "a daemon thread in run": "import threading\nthreading.Thread(target=lambda: cp.run(cp.sleep(9)), daemon=True).start()\ntime.sleep(0.02)",
+    "a loop that ran": "cp.run(cp.sleep(0))\nloop.run(lambda: cp.to_thread(int))",
+    "combined": "p = cp.Promise.all([cp.sleep(9), cp.Promise()])\nr = cp.Promise.race([p])\nm = cp.map(itertools.repeat(p), int, concurrency=2)",
+    "a generator": "async def g():\n    try:\n        yield 1\n    finally:\n        await cp.sleep(0)\nasync def f():\n    async for _ in a:\n"
+    "        await cp.sleep(9)\na = g()\ntask = cp.Promise.resolve(f())",
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_the_interpreter_ends_well_with(what):
+    code, out, err = run_child(LEFT[what] + "\nprint('end')\n")
+    assert (code, out) == (0, "end\n"), err
+    assert "Fatal" not in err and "Segmentation" not in err
+
+
+def test_exit_inside_of_run_with_everything_alive():
+    program = """
+        async def waiter():
+            await cp.sleep(9)
+        async def main():
+            keep = [cp.Promise.resolve(waiter()), cp.sleep(9).then(print), loop.call_later(9, print)]
+            await cp.sleep(0)
+            sys.exit(5)
+        loop.run(main())
+    """
+    assert run_child(program) == (5, "", "")
+
+
+# ---- Fork
+
+USES = {
+    "then": "p.then(print)",
+    "call_soon": "loop.call_soon(print)",
+    "call_later": "loop.call_later(0, print)",
+    "queue_microtask": "loop.queue_microtask(print)",
+    "run": "loop.run(cp.sleep(0))",
+    "run_forever": "loop.run_forever()",
+    "run_microtasks": "loop.run_microtasks()",
+    "close": "loop.close()",
+    "Promise": "cp.Promise(loop=loop)",
+    "call_soon_threadsafe": "loop.call_soon_threadsafe(print)",
+}
+
+
+@pytest.mark.parametrize("where", ["outside", "inside of run"])
+@pytest.mark.parametrize("use", USES)
+def test_a_forked_child_is_refused_the_inherited_loop_and_makes_its_own(use, where):
+    program = f"""
+        p, resolve, reject = (lambda settle: (cp.Promise(lambda *a: settle.extend(a), loop=loop), *settle))([])
+
+        def fork():
+            child = os.fork()
+            if child == 0:
+                try:
+                    {USES[use]}
+                except RuntimeError as error:
+                    assert 'fork' in str(error), error
+                else:
+                    os.write(1, b'not refused')
+                    os._exit(1)
+                resolve = cp.run(cp.sleep(0.001, 'own'))
+                new = cp.Loop()
+                new.call_soon(new.stop)
+                new.run_forever()
+                new.close()
+                sys.exit(0) if {where == "outside"} else os._exit(0)
+            status = os.waitpid(child, 0)[1]
+            assert status == 0, status
+
+        async def main():
+            fork()
+
+        loop.run(main()) if {where != "outside"} else fork()
+        loop.run(cp.Promise(lambda resolve, _: loop.call_later(0.001, resolve), loop=loop))  # the parent's is as it was
+        resolve(1)
+        assert loop.run(p) == 1
+        loop.close()
+    """
+    assert run_child(program, "-W", "ignore") == (0, "", "")
+
+
+def test_the_inherited_loop_is_left_alone_when_a_forked_child_ends():
+    program = """
+        log = []
+        kept = [cp.Promise(loop=loop).then(log.append).catch(log.append), loop.call_later(0.02, log.append, 1)]
+        current = cp.sleep(9).catch(lambda error: os.write(1, b'a reaction in the child'))
+        child = os.fork()
+        if child == 0:
+            del kept, current
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        loop.call_later(0.04, loop.stop)
+        loop.run_forever()
+        assert log == [1]
+        loop.on_unhandled_rejection = print
+        os._exit(0)
+    """
+    assert run_child(program, "-W", "ignore") == (0, "", "")
