@@ -7,6 +7,22 @@
  * again when that was called; on a settled promise it does not wait, as for its own futures. */
 #include "binding.h"
 
+void raise_reason(module_state *state, PyObject *reason) {
+    PyObject *wrapped;
+    if (PyExceptionInstance_Check(reason)) {
+        if (PyErr_GivenExceptionMatches(reason,
+                                        PyExc_StopIteration)) /* a coroutine may not raise it */
+            PyErr_Format(PyExc_RuntimeError, "a promise was rejected with %R", reason);
+        else
+            PyErr_SetObject((PyObject *)Py_TYPE(reason), reason);
+        return;
+    }
+    if ((wrapped = PyObject_CallOneArg(state->RejectionError, reason))) {
+        PyErr_SetObject(state->RejectionError, wrapped);
+        Py_DECREF(wrapped);
+    }
+}
+
 static int give_outcome(PromiseObject *self, PyObject **result) {
     PyObject *value = self->core.value;
     *result = NULL;

@@ -417,22 +417,6 @@ PromiseObject *promise_from(LoopObject *loop, PyObject *value) {
     return p;
 }
 
-void raise_reason(module_state *state, PyObject *reason) {
-    PyObject *wrapped;
-    if (PyExceptionInstance_Check(reason)) {
-        if (PyErr_GivenExceptionMatches(reason,
-                                        PyExc_StopIteration)) /* a coroutine may not raise it */
-            PyErr_Format(PyExc_RuntimeError, "a promise was rejected with %R", reason);
-        else
-            PyErr_SetObject((PyObject *)Py_TYPE(reason), reason);
-        return;
-    }
-    if ((wrapped = PyObject_CallOneArg(state->RejectionError, reason))) {
-        PyErr_SetObject(state->RejectionError, wrapped);
-        Py_DECREF(wrapped);
-    }
-}
-
 /* ---- Making one from Python */
 
 static int run_executor(PromiseObject *p, PyObject *executor) {
