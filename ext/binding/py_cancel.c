@@ -225,6 +225,10 @@ static PyObject *cancel_there(PromiseObject *self, PyObject *message) {
     PyObject *method = PyObject_GetAttrString((PyObject *)self, "cancel");
     int err = method ? loop_post_call(PROMISE_LOOP(self), method, message) : -1;
     Py_XDECREF(method);
+    if (err < 0 && PyErr_ExceptionMatches(PROMISE_LOOP(self)->state->LoopClosedError)) {
+        PyErr_Clear(); /* closed just now: it has rejected us */
+        Py_RETURN_FALSE;
+    }
     return err < 0 ? NULL : Py_NewRef(Py_True);
 }
 
