@@ -401,13 +401,13 @@ int future_cancel(PromiseObject *p, PyObject *reason);
 void combiner_cancel(PyObject *combiner);
 void element_drop(struct cp_job *job);
 
-/* ---- Settlers: resolve and reject as callables, for executors and thenables. Of each pair only
- * the first call counts: a pair is valid while its epoch is that of the promise (job.word), and its
- * first call moves that on. */
-PyObject *settler_new(PromiseObject *p, bool reject);
-/* What an executor or a thenable raised goes to its promise, unless a settler of the pair was
- * called before. As promise_reject_raised. */
-int settler_reject_raised(PyObject *settler);
+/* ---- Settlers: resolve and reject as callables, from any thread. Of each pair only the first call
+ * counts. */
+/* pair: new references to resolve and reject. -1 with an exception. */
+int settlers_new(PromiseObject *p, PyObject *pair[2]);
+/* Calls an executor or a thenable's `then` with a new pair for p; what it raises is p's reason,
+ * unless it called one of the pair before. -1: an exception that is nobody's reason. */
+int settlers_hand(PromiseObject *p, PyObject *callable);
 
 /* A handler with an exception class (or tuple) that says which reasons are its own. NULL:
  * TypeError. */

@@ -127,6 +127,16 @@ PyObject *face_add_done_callback(PromiseObject *self, PyObject *const *args, Py_
         (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "context")))
         return PyErr_Format(PyExc_TypeError,
                             "add_done_callback(callback, *, context=None) has no such parameter");
+    if (!PyCallable_Check(args[0]))
+        return PyErr_Format(
+            PyExc_TypeError,
+            "add_done_callback(callback): the callback must be callable, not %.100s",
+            Py_TYPE(args[0])->tp_name);
+    if (named && args[1] != Py_None && !PyContext_CheckExact(args[1]))
+        return PyErr_Format(
+            PyExc_TypeError,
+            "add_done_callback(context=): a contextvars.Context or None, not %.100s",
+            Py_TYPE(args[1])->tp_name);
     if (loop_check(PROMISE_LOOP(self), "react to a promise of") < 0 ||
         add_callback(self, args[0], named ? args[1] : NULL) < 0)
         return NULL;

@@ -184,7 +184,7 @@ static int report(LoopObject *loop, PromiseObject *p, PyObject *reason, PyObject
     int err;
     if (!is_news(loop, reason))
         return 0;
-    if (hook && hook != Py_None)
+    if (hook)
         return call_hook(hook, p, reason);
     if (loop->unhandled != UNHANDLED_RAISE)
         return loop->unhandled == UNHANDLED_WARN ? warn(loop, p, reason) : 0;
@@ -241,7 +241,7 @@ int loop_set_unhandled(LoopObject *loop, PyObject *how) {
 
 void loop_rejection_handled(LoopObject *loop, PromiseObject *p) {
     PyObject *hook = loop->on_rejection_handled, *result;
-    if (!hook || hook == Py_None)
+    if (!hook)
         return;
     Py_INCREF(hook);
     result = PyObject_CallOneArg(hook, (PyObject *)p);

@@ -429,19 +429,53 @@ static PyMethodDef loop_methods[] = {
 };
 
 static PyMemberDef loop_members[] = {
-    {"on_unhandled_rejection", T_OBJECT, offsetof(LoopObject, on_unhandled_rejection), 0,
-     "called as f(promise, reason) once the microtask queue has drained; promise is None for a "
-     "failed callback"},
-    {"on_rejection_handled", T_OBJECT, offsetof(LoopObject, on_rejection_handled), 0,
-     "called as f(promise) when a rejection that was reported gets a handler after all"},
     {"_guest_of", T_OBJECT, offsetof(LoopObject, guest_of), READONLY,
      "the asyncio loop that runs this one, or None"},
-    {"on_slow_callback", T_OBJECT, offsetof(LoopObject, on_slow_callback), 0,
-     "called as f(function, seconds) in debug mode, instead of a warning"},
     {"slow_callback_duration", T_DOUBLE, offsetof(LoopObject, slow_callback_duration), 0,
      "seconds from which on a callback is slow, in debug mode; 0.1 unless set"},
     {"debug", T_BOOL, offsetof(LoopObject, debug), READONLY, "whether debug mode is on"},
     {NULL, 0, 0, 0, NULL},
+};
+
+/* The hooks: a closure is the name and the place of one. */
+struct hook {
+    const char *name;
+    size_t offset;
+};
+static const struct hook UNHANDLED = {"on_unhandled_rejection",
+                                      offsetof(LoopObject, on_unhandled_rejection)};
+static const struct hook HANDLED = {"on_rejection_handled",
+                                    offsetof(LoopObject, on_rejection_handled)};
+static const struct hook SLOW = {"on_slow_callback", offsetof(LoopObject, on_slow_callback)};
+
+static PyObject *hook_get(PyObject *self, void *closure) {
+    PyObject *hook = *(PyObject **)((char *)self + ((const struct hook *)closure)->offset);
+    return Py_NewRef(hook ? hook : Py_None);
+}
+
+static int hook_set(PyObject *self, PyObject *value, void *closure) {
+    const struct hook *hook = closure;
+    PyObject **place = (PyObject **)((char *)self + hook->offset);
+    if (value && value != Py_None && !PyCallable_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "Loop.%s must be callable or None, not %.100s", hook->name,
+                     Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    Py_XSETREF(*place, value == Py_None ? NULL : Py_XNewRef(value));
+    return 0;
+}
+
+static PyGetSetDef loop_getset[] = {
+    {"on_unhandled_rejection", hook_get, hook_set,
+     "called as f(promise, reason) once the microtask queue has drained; promise is None for a "
+     "failed callback",
+     (void *)&UNHANDLED},
+    {"on_rejection_handled", hook_get, hook_set,
+     "called as f(promise) when a rejection that was reported gets a handler after all",
+     (void *)&HANDLED},
+    {"on_slow_callback", hook_get, hook_set,
+     "called as f(function, seconds) in debug mode, instead of a warning", (void *)&SLOW},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
@@ -452,11 +486,17 @@ PyDoc_STRVAR(
     "development mode, or CPROMISE_DEBUG=1 in the environment.");
 
 static PyType_Slot loop_slots[] = {
-    {Py_tp_doc, (void *)loop_doc},   {Py_tp_new, loop_create},
-    {Py_tp_dealloc, loop_dealloc},   {Py_tp_finalize, loop_finalize},
-    {Py_tp_traverse, loop_traverse}, {Py_tp_clear, loop_clear},
-    {Py_tp_repr, loop_repr},         {Py_tp_methods, loop_methods},
-    {Py_tp_members, loop_members},   {0, NULL},
+    {Py_tp_doc, (void *)loop_doc},
+    {Py_tp_new, loop_create},
+    {Py_tp_dealloc, loop_dealloc},
+    {Py_tp_finalize, loop_finalize},
+    {Py_tp_traverse, loop_traverse},
+    {Py_tp_clear, loop_clear},
+    {Py_tp_repr, loop_repr},
+    {Py_tp_methods, loop_methods},
+    {Py_tp_members, loop_members},
+    {Py_tp_getset, loop_getset},
+    {0, NULL},
 };
 
 PyType_Spec loop_spec = {

@@ -178,7 +178,7 @@ PyDoc_STRVAR(with_resolvers_doc,
 static PyObject *promise_with_resolvers(STATIC_PARAMETERS) {
     LoopObject *loop;
     PromiseObject *p;
-    PyObject *resolve, *reject, *triple;
+    PyObject *pair[2];
     (void)args;
     if (!check_no_keywords("with_resolvers", kwnames) ||
         !check_nargs("with_resolvers", nargs, 0, 0) ||
@@ -186,20 +186,9 @@ static PyObject *promise_with_resolvers(STATIC_PARAMETERS) {
         return NULL;
     p = promise_new_root(loop);
     Py_DECREF(loop);
-    if (!p)
-        return NULL;
-    resolve = settler_new(p, false);
-    reject = settler_new(p, true);
-    triple = resolve && reject ? PyTuple_New(3) : NULL;
-    if (triple) {
-        PyTuple_SET_ITEM(triple, 0, (PyObject *)p);
-        PyTuple_SET_ITEM(triple, 1, resolve);
-        PyTuple_SET_ITEM(triple, 2, reject);
-        return triple;
-    }
-    Py_DECREF(p);
-    Py_XDECREF(resolve);
-    Py_XDECREF(reject);
+    if (p && settlers_new(p, pair) == 0)
+        return Py_BuildValue("(NNN)", p, pair[0], pair[1]);
+    Py_XDECREF(p);
     return NULL;
 }
 

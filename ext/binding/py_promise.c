@@ -419,19 +419,6 @@ PromiseObject *promise_from(LoopObject *loop, PyObject *value) {
 
 /* ---- Making one from Python */
 
-static int run_executor(PromiseObject *p, PyObject *executor) {
-    PyObject *args[2] = {settler_new(p, false), settler_new(p, true)}, *result = NULL;
-    int err = -1;
-    if (args[0] && args[1]) {
-        result = PyObject_Vectorcall(executor, args, 2, NULL);
-        err = result ? 0 : settler_reject_raised(args[1]);
-    }
-    Py_XDECREF(result);
-    Py_XDECREF(args[0]);
-    Py_XDECREF(args[1]);
-    return err;
-}
-
 static PyObject *promise_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"executor", "loop", NULL};
     module_state *state = state_of_type(type);
@@ -449,7 +436,7 @@ static PyObject *promise_create(PyTypeObject *type, PyObject *args, PyObject *kw
         return NULL;
     p = loop_check(loop, "make a promise for") < 0 ? NULL : promise_new_root(loop);
     Py_DECREF(loop);
-    if (p && executor != Py_None && run_executor(p, executor) < 0)
+    if (p && executor != Py_None && settlers_hand(p, executor) < 0)
         Py_CLEAR(p);
     return (PyObject *)p;
 }

@@ -28,7 +28,7 @@ void server_forget(ServerObject *self) {
 /* Tells of the failure of a handler: to the loop's hook if there is one, else on stderr. Steals
  * reason. */
 static int report(LoopObject *loop, PyObject *handler, PyObject *reason) {
-    if (loop->on_unhandled_rejection && loop->on_unhandled_rejection != Py_None)
+    if (loop->on_unhandled_rejection)
         return loop_unhandled(loop, NULL, reason);
     raise_reason(loop->state, reason);
     Py_DECREF(reason);

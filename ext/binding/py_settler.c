@@ -2,58 +2,63 @@
  * pair only the first call counts, from whichever thread it comes. */
 #include "binding.h"
 
-typedef struct {
+/* The `resolve` of a pair holds the promise, and `reject` holds its twin, so that one exchange
+ * claims both. A pair that was called holds nothing any more: no reference leads from the promise's
+ * reason by a traceback and the frame of its executor back to the promise. */
+typedef struct SettlerObject {
     PyObject_HEAD
     vectorcallfunc call;
-    PromiseObject *promise;
-    PyObject *value;   /* while the job is under way */
-    struct cp_job job; /* from a foreign thread to the loop's */
-    uint32_t epoch;
-    bool reject;
+    struct SettlerObject *twin; /* the `resolve` of this `reject`; NULL: this is the `resolve` */
+    PromiseObject *promise;     /* NULL once the pair was called */
+    PromiseObject *target;      /* as a message to the loop: the promise and its outcome */
+    PyObject *value;
+    struct cp_job job;
 } SettlerObject;
 
 #define SETTLER_OF(job_ptr) cp_container_of(job_ptr, SettlerObject, job)
 
-/* A pair is valid while its epoch is that of the promise, and its first call moves that on: this is
- * that call's claim. */
-static bool claim(SettlerObject *self) {
-    uint32_t *epoch = &self->promise->core.self.job.word;
+/* The promise, to the first call of the pair from whichever thread; NULL to every other. */
+static PromiseObject *claim(SettlerObject *self) {
+    PromiseObject **place = self->twin ? &self->twin->promise : &self->promise;
 #ifdef Py_GIL_DISABLED
-    uint32_t expected = self->epoch;
-    return __atomic_compare_exchange_n(epoch, &expected, self->epoch + 1, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
+    return __atomic_exchange_n(place, NULL, __ATOMIC_ACQ_REL);
 #else
-    if (*epoch != self->epoch)
-        return false;
-    ++*epoch;
-    return true;
+    PromiseObject *p = *place;
+    *place = NULL;
+    return p;
 #endif
 }
 
-/* Steals value. */
-static int settle_here(SettlerObject *self, PyObject *value) {
-    if (!self->reject)
-        return promise_resolve(self->promise, value);
-    promise_reject(self->promise, value);
-    return 0;
+/* Steals p and value. */
+static int settle_here(SettlerObject *self, PromiseObject *p, PyObject *value) {
+    int err = 0;
+    if (self->twin)
+        promise_reject(p, value);
+    else
+        err = promise_resolve(p, value);
+    Py_DECREF(p);
+    return err;
 }
 
 /* The settlement goes home through the loop's inbox, and the settler is its message. A closed loop
- * has rejected its promises already. */
-static void post(SettlerObject *self, PyObject *value) {
-    self->value = Py_NewRef(value);
+ * has rejected its promises already. Steals p and value. */
+static void post(SettlerObject *self, PromiseObject *p, PyObject *value) {
+    self->target = p;
+    self->value = value;
     self->job = (struct cp_job){.kind = KIND_SETTLER};
     Py_INCREF(self);
-    if (!loop_post(PROMISE_LOOP(self->promise), &self->job))
+    if (!loop_post(PROMISE_LOOP(p), &self->job))
         settler_drop(&self->job);
 }
 
 int run_settler(struct cp_job *job) {
     SettlerObject *self = SETTLER_OF(job);
+    PromiseObject *p = self->target;
     PyObject *value = self->value;
     int err;
+    self->target = NULL;
     self->value = NULL;
-    err = settle_here(self, value);
+    err = settle_here(self, p, value);
     Py_DECREF(self);
     return err;
 }
@@ -64,6 +69,7 @@ PyObject *settler_object(struct cp_job *job) {
 
 void settler_drop(struct cp_job *job) {
     SettlerObject *self = SETTLER_OF(job);
+    Py_CLEAR(self->target);
     Py_CLEAR(self->value);
     Py_DECREF(self);
 }
@@ -72,57 +78,73 @@ static PyObject *settler_call(PyObject *callable, PyObject *const *args, size_t 
                               PyObject *kwnames) {
     SettlerObject *self = (SettlerObject *)callable;
     PyObject *value = PyVectorcall_NARGS(nargsf) ? args[0] : Py_None;
+    PromiseObject *p;
     if (PyVectorcall_NARGS(nargsf) > 1 || (kwnames && PyTuple_GET_SIZE(kwnames)))
         return PyErr_Format(PyExc_TypeError, "%s() takes one optional positional argument",
-                            self->reject ? "reject" : "resolve");
-    if (!claim(self))
+                            self->twin ? "reject" : "resolve");
+    if (!(p = claim(self)))
         Py_RETURN_NONE;
-    if (!loop_is_here(PROMISE_LOOP(self->promise)))
-        post(self, value);
-    else if (settle_here(self, Py_NewRef(value)) < 0)
+    if (!loop_is_here(PROMISE_LOOP(p)))
+        post(self, p, Py_NewRef(value));
+    else if (settle_here(self, p, Py_NewRef(value)) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-PyObject *settler_new(PromiseObject *p, bool reject) {
-    SettlerObject *self = PyObject_GC_New(SettlerObject, PROMISE_LOOP(p)->state->Settler);
+static SettlerObject *settler_new(LoopObject *loop, SettlerObject *twin, PromiseObject *p) {
+    SettlerObject *self = PyObject_GC_New(SettlerObject, loop->state->Settler);
     if (!self)
         return NULL;
     self->call = settler_call;
-    self->promise = (PromiseObject *)Py_NewRef(p);
+    self->twin = (SettlerObject *)Py_XNewRef(twin);
+    self->promise = (PromiseObject *)Py_XNewRef(p);
+    self->target = NULL;
     self->value = NULL;
-    self->epoch = p->core.self.job.word;
-    self->reject = reject;
     PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return self;
 }
 
-int settler_reject_raised(PyObject *settler) {
-    SettlerObject *self = (SettlerObject *)settler;
+int settlers_new(PromiseObject *p, PyObject *pair[2]) {
+    LoopObject *loop = PROMISE_LOOP(p);
+    SettlerObject *resolve = settler_new(loop, NULL, p);
+    SettlerObject *reject = resolve ? settler_new(loop, resolve, NULL) : NULL;
+    pair[0] = (PyObject *)resolve;
+    pair[1] = (PyObject *)reject;
+    if (reject)
+        return 0;
+    Py_CLEAR(pair[0]);
+    return -1;
+}
+
+/* What was raised is the promise's reason, unless it was given its outcome before. */
+static int reject_raised(PyObject *settler) {
+    PromiseObject *p;
+    int err = 0;
     if (raised_is_fatal())
         return -1;
-    if (claim(self))
-        return promise_reject_raised(self->promise);
-    PyErr_Clear(); /* ECMAScript: what is thrown after the settlement is nobody's */
-    return 0;
-}
-
-/* ---- The call of a thenable's `then`, with a pair of its own: the claim of the resolution that
- * found the thenable, if it came by a pair, has made a new epoch. */
-
-static int call_then(PromiseObject *p, PyObject *then) {
-    PyObject *args[2] = {settler_new(p, false), settler_new(p, true)}, *result = NULL;
-    int err = -1;
-    if (args[0] && args[1]) {
-        result = PyObject_Vectorcall(then, args, 2, NULL);
-        err = result ? 0 : settler_reject_raised(args[1]);
+    if ((p = claim((SettlerObject *)settler))) {
+        err = promise_reject_raised(p);
+        Py_DECREF(p);
+    } else {
+        PyErr_Clear(); /* ECMAScript: what is thrown after the settlement is nobody's */
     }
-    Py_XDECREF(result);
-    Py_XDECREF(args[0]);
-    Py_XDECREF(args[1]);
     return err;
 }
 
+int settlers_hand(PromiseObject *p, PyObject *callable) {
+    PyObject *pair[2], *result;
+    int err;
+    if (settlers_new(p, pair) < 0)
+        return -1;
+    result = PyObject_Vectorcall(callable, pair, 2, NULL);
+    err = result ? 0 : reject_raised(pair[1]);
+    Py_XDECREF(result);
+    Py_DECREF(pair[0]);
+    Py_DECREF(pair[1]);
+    return err;
+}
+
+/* The call of a thenable's `then`. */
 int run_thenable(PromiseObject *p) {
     PyObject *then, *unused, *context = p->context;
     int err;
@@ -132,7 +154,7 @@ int run_thenable(PromiseObject *p) {
     err = context_use(PROMISE_LOOP(p), context);
     Py_DECREF(context);
     if (err == 0)
-        err = call_then(p, then);
+        err = settlers_hand(p, then);
     Py_DECREF(then);
     Py_DECREF(p);
     return err;
@@ -140,7 +162,9 @@ int run_thenable(PromiseObject *p) {
 
 static int settler_traverse(SettlerObject *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->twin);
     Py_VISIT(self->promise);
+    Py_VISIT(self->target);
     Py_VISIT(self->value);
     return 0;
 }
@@ -148,8 +172,8 @@ static int settler_traverse(SettlerObject *self, visitproc visit, void *arg) {
 static void settler_dealloc(SettlerObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    Py_DECREF(self->promise); /* never cleared before: the promise breaks the cycles */
-    Py_XDECREF(self->value);
+    Py_XDECREF(self->promise); /* no tp_clear: the promise breaks the cycles */
+    Py_XDECREF(self->twin);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
