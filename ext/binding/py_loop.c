@@ -332,7 +332,7 @@ void loop_close_wanted(LoopObject *loop) {
 }
 
 PyDoc_STRVAR(
-    close_doc,
+    loop_close_doc,
     "close($self, /)\n--\n\n"
     "Closes the loop: running work is waited for; timers, reads, writes and connects that "
     "are still\n"
@@ -408,7 +408,7 @@ static PyMethodDef loop_methods[] = {
     {"run", (PyCFunction)loop_run, METH_O, loop_run_doc},
     {"run_forever", (PyCFunction)loop_run_forever, METH_NOARGS, loop_run_forever_doc},
     {"stop", (PyCFunction)loop_stop, METH_NOARGS, loop_stop_doc},
-    {"close", (PyCFunction)loop_close, METH_NOARGS, close_doc},
+    {"close", (PyCFunction)loop_close, METH_NOARGS, loop_close_doc},
     {"is_running", (PyCFunction)loop_is_running, METH_NOARGS,
      "is_running($self, /) -> bool\n--\n\n"},
     {"is_closed", (PyCFunction)loop_is_closed, METH_NOARGS, "is_closed($self, /) -> bool\n--\n\n"},
