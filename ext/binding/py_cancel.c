@@ -102,7 +102,6 @@ static void give_up(PromiseObject *p, PyObject *reason) {
 static void reject_idle(PromiseObject *p, PyObject *reason) {
     PyObject *ok = p->core.self.ok;
     int kind = job_of(p)->kind;
-    job_of(p)->word++;
     promise_reject(p, reason);
     if (kind == KIND_TIMED && ok) {
         p->core.self.ok = NULL;

@@ -50,6 +50,9 @@ static int run_job(struct cp_loop *core, struct cp_job *job) {
         return run_resolved(job);
     case KIND_WORK:
         return run_work(job);
+    case KIND_FLUSH:
+        run_flush(job);
+        return 0;
     case KIND_SETTLER:
         return run_settler(job);
     default:
@@ -68,6 +71,9 @@ void loop_drop_job(struct cp_job *job) {
     case KIND_RESOLVE:
         resolve_drop(cp_container_of(job, struct cp_work, job));
         break;
+    case KIND_FLUSH:
+        run_flush(job);
+        break;
     case KIND_SETTLER:
         settler_drop(job);
         break;
@@ -83,6 +89,9 @@ int job_visit(struct cp_job *job, visitproc visit, void *arg) {
     switch (job->kind) {
     case KIND_CALLBACK:
         return callback_visit(job, visit, arg);
+    case KIND_FLUSH:
+        Py_VISIT(flush_object(job));
+        return 0;
     case KIND_SETTLER:
         Py_VISIT(settler_object(job));
         return 0;

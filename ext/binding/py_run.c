@@ -76,6 +76,7 @@ static int begin_run(LoopObject *loop, LoopObject **outer, int *old_fd) {
 }
 
 static void end_run(LoopObject *loop, LoopObject *outer, int old_fd) {
+    cp_loop_run_late(&loop->core); /* what was written in the last turn; it runs no Python code */
     unwatch_signals(loop, old_fd);
     call_asyncgens(loop, "end");
     loop->running = false;

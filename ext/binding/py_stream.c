@@ -20,7 +20,7 @@ StreamObject *stream_new(LoopObject *loop, int fd) {
     self->io.fd = -1;
     self->read_op.kind = CP_OP_RECV;
     self->read_op.done = stream_read_done;
-    self->write_op.kind = CP_OP_SEND;
+    self->turn = UINT64_MAX;
     self->write_op.done = stream_write_done;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if ((err = cp_io_open(&loop->core, &self->io, fd)) < 0) {
@@ -58,6 +58,18 @@ PyObject *stream_fulfilled(StreamObject *self, PyObject *value) {
     }
     promise_fulfil(p, value);
     return (PyObject *)p;
+}
+
+void stream_reject(StreamObject *self, PromiseObject *p, int err, const char *call) {
+    if (err != -ECANCELED) {
+        promise_reject_errno(p, err, call, NULL);
+        return;
+    }
+    if (self->loop->closing)
+        PyErr_Format(self->loop->state->LoopClosedError, "the loop was closed during a %s", call);
+    else
+        PyErr_Format(PyExc_ConnectionAbortedError, "the stream was closed during a %s", call);
+    promise_reject(p, take_raised());
 }
 
 /* ---- Closing */
@@ -137,7 +149,6 @@ static int stream_traverse(StreamObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->server);
     Py_VISIT(self->reading);
     Py_VISIT(self->separator);
-    Py_VISIT(self->chunks);
     Py_VISIT(self->drained);
     Py_VISIT(self->closing);
     return 0;
@@ -146,7 +157,6 @@ static int stream_traverse(StreamObject *self, visitproc visit, void *arg) {
 static int stream_clear(StreamObject *self) {
     Py_CLEAR(self->reading);
     Py_CLEAR(self->separator);
-    Py_CLEAR(self->chunks);
     Py_CLEAR(self->drained);
     Py_CLEAR(self->closing);
     return 0;
@@ -158,6 +168,7 @@ static void stream_dealloc(StreamObject *self) {
     if (self->loop && self->loop->forks == fork_count())
         stream_abort(self);
     stream_clear(self);
+    stream_forget_writes(self);
     PyMem_Free(self->held);
     Py_XDECREF(self->loop);
     PyObject_GC_Del(self);

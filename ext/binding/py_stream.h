@@ -25,13 +25,18 @@ typedef struct {
     size_t start, length, room;
     /* writing */
     struct cp_op write_op;
-    PyObject *chunks; /* list of bytes; the first is being sent, from `sent` on */
+    PyObject **chunks; /* queue of bytes objects: see py_stream_write.c */
+    uint32_t first, count, chunk_room;
+    bool late; /* flush_job is in the loop's late queue */
     Py_ssize_t sent;
-    size_t queued;          /* bytes in chunks that were not sent yet */
-    PromiseObject *drained; /* what write() gave out above the high-water mark */
-    PromiseObject *closing; /* what close() gave out while chunks are still to be sent */
-    bool shut;              /* send_eof() was called */
-    int error;              /* negative errno of the write that failed, kept for the next call */
+    size_t queued;           /* bytes in chunks that were not sent yet */
+    struct iovec *gather;    /* of the operation that sends several chunks; CP_GATHER or NULL */
+    struct cp_job flush_job; /* KIND_FLUSH, a reference while it is queued */
+    uint64_t turn;           /* of the loop, in which a write last tried the socket at once */
+    PromiseObject *drained;  /* what those wait for that write above the high-water mark */
+    PromiseObject *closing;  /* what close() gave out while chunks are still to be sent */
+    bool shut;               /* send_eof() was called */
+    int error;               /* negative errno of the write that failed, kept for the next call */
 } StreamObject;
 
 /* Takes over a connected, non-blocking socket; on error closes it. New reference, NULL with an
@@ -46,6 +51,14 @@ void stream_abort(StreamObject *self);
 PyObject *stream_rejected_raised(LoopObject *loop);
 PyObject *stream_rejected(StreamObject *self, PyObject *type, const char *text);
 PyObject *stream_fulfilled(StreamObject *self, PyObject *value);
+
+/* Rejects p with what a negative errno means for `call` on this stream. */
+void stream_reject(StreamObject *self, PromiseObject *p, int err, const char *call);
+
+/* Sends a bytes object that is not empty, as write() does. NULL with an exception. */
+PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk);
+/* Drops what was not sent yet. */
+void stream_forget_writes(StreamObject *self);
 
 /* The two halves: completions of their operations, and their methods. */
 int stream_read_done(struct cp_loop *core, struct cp_op *op);

@@ -133,12 +133,7 @@ static void fail_read(StreamObject *self, int err) {
     if (!p) /* it was cancelled and nobody has asked again: the next read finds out */
         return;
     forget_read(self);
-    if (err == -ECANCELED) {
-        PyErr_SetString(PyExc_ConnectionAbortedError, "the stream was closed during a read");
-        promise_reject(p, take_raised());
-    } else {
-        promise_reject_errno(p, err, "read", NULL);
-    }
+    stream_reject(self, p, err, "read");
     Py_DECREF(p);
 }
 

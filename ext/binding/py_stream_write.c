@@ -1,12 +1,80 @@
-/* py_stream_write.c - the writing half of a stream: each write tries the socket at once; what does
- * not fit waits in `chunks`, and a write above the high-water mark answers with a pending promise.
- */
+/* py_stream_write.c - the writing half of a stream.
+ *
+ * The first write of a turn tries the socket at once, from the caller's own object. What is written
+ * after it in the same turn, and what did not fit, waits in the queue `chunks` and is sent together
+ * when the turn ends, or when the socket has room again. A write above the high-water mark answers
+ * with a pending promise. */
 #include "py_stream.h"
 #include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
 
-enum { HIGH_WATER = 64 * 1024 };
+enum { HIGH_WATER = 64 * 1024, FIRST_CHUNKS = 8 };
 
-/* ---- Writing */
+/* ---- The queue: chunks[first .. first + count), the first of them from byte `sent` on */
+
+/* Room for one more. 0 or -1. */
+static int reserve(StreamObject *self) {
+    uint32_t room = self->chunk_room ? self->chunk_room * 2 : FIRST_CHUNKS;
+    PyObject **grown;
+    if (self->first + self->count < self->chunk_room)
+        return 0;
+    if (self->first > self->count) { /* at least half is free: as cheap as growing */
+        memmove(self->chunks, self->chunks + self->first, self->count * sizeof *self->chunks);
+        self->first = 0;
+        return 0;
+    }
+    if (!(grown = PyMem_Realloc(self->chunks, room * sizeof *grown))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->chunks = grown;
+    self->chunk_room = room;
+    return 0;
+}
+
+/* There is room. */
+static void push(StreamObject *self, PyObject *chunk, Py_ssize_t sent) {
+    if (!self->count)
+        self->sent = sent;
+    self->chunks[self->first + self->count++] = Py_NewRef(chunk);
+    self->queued += (size_t)(PyBytes_GET_SIZE(chunk) - sent);
+}
+
+static void pop(StreamObject *self) {
+    PyObject *chunk = self->chunks[self->first++];
+    self->sent = 0;
+    if (--self->count == 0)
+        self->first = 0;
+    Py_DECREF(chunk);
+}
+
+/* `size` bytes of the queue are on their way. */
+static void advance(StreamObject *self, ssize_t size) {
+    self->queued -= (size_t)size;
+    while (size > 0) {
+        Py_ssize_t left = PyBytes_GET_SIZE(self->chunks[self->first]) - self->sent;
+        if (size < left) {
+            self->sent += size;
+            return;
+        }
+        size -= left;
+        pop(self);
+    }
+}
+
+void stream_forget_writes(StreamObject *self) {
+    while (self->count)
+        pop(self);
+    self->queued = 0;
+    PyMem_Free(self->chunks);
+    PyMem_Free(self->gather);
+    self->chunks = NULL;
+    self->gather = NULL;
+    self->chunk_room = 0;
+}
+
+/* ---- Sending */
 
 static void settle_drained(StreamObject *self, int error) {
     PromiseObject *p = self->drained;
@@ -14,7 +82,7 @@ static void settle_drained(StreamObject *self, int error) {
         return;
     self->drained = NULL;
     if (error)
-        promise_reject_errno(p, error, "write", NULL);
+        stream_reject(self, p, error, "write");
     else
         promise_fulfil(p, Py_NewRef(Py_None));
     Py_DECREF(p);
@@ -34,9 +102,7 @@ static void finish_close(StreamObject *self) {
 static void writes_ended(StreamObject *self, int error) {
     if (error && error != -ECANCELED)
         self->error = error;
-    PyList_SetSlice(self->chunks, 0, PY_SSIZE_T_MAX, NULL);
-    self->queued = 0;
-    self->sent = 0;
+    stream_forget_writes(self);
     settle_drained(self, error);
     if (self->shut && !error)
         shutdown(self->io.fd, SHUT_WR);
@@ -44,23 +110,35 @@ static void writes_ended(StreamObject *self, int error) {
         finish_close(self);
 }
 
-/* The first chunk got `size` bytes shorter. */
-static void advance(StreamObject *self, ssize_t size) {
-    self->sent += size;
-    self->queued -= (size_t)size;
-    if (self->sent < PyBytes_GET_SIZE(PyList_GET_ITEM(self->chunks, 0)))
+/* The operation that sends the head of the queue: one chunk as it is, several gathered. Without the
+ * memory to gather they go one by one. */
+static void aim(StreamObject *self) {
+    struct cp_op *op = &self->write_op;
+    uint32_t count = self->count < CP_GATHER ? self->count : CP_GATHER;
+    if (count > 1 && !self->gather)
+        self->gather = PyMem_Malloc(CP_GATHER * sizeof *self->gather);
+    if (count == 1 || !self->gather) {
+        op->kind = CP_OP_SEND;
+        op->buf = PyBytes_AS_STRING(self->chunks[self->first]) + self->sent;
+        op->len = (size_t)(PyBytes_GET_SIZE(self->chunks[self->first]) - self->sent);
         return;
-    self->sent = 0;
-    PyList_SetSlice(self->chunks, 0, 1, NULL);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        PyObject *chunk = self->chunks[self->first + i];
+        Py_ssize_t from = i ? 0 : self->sent;
+        self->gather[i] = (struct iovec){PyBytes_AS_STRING(chunk) + from,
+                                         (size_t)(PyBytes_GET_SIZE(chunk) - from)};
+    }
+    op->kind = CP_OP_SENDV;
+    op->buf = self->gather;
+    op->len = count;
 }
 
 /* Sends from the queue until it is empty or the socket is full. */
 static void flush(StreamObject *self) {
-    while (PyList_GET_SIZE(self->chunks)) {
-        PyObject *chunk = PyList_GET_ITEM(self->chunks, 0);
-        int done;
-        self->write_op.buf = PyBytes_AS_STRING(chunk) + self->sent;
-        self->write_op.len = (size_t)(PyBytes_GET_SIZE(chunk) - self->sent);
+    int done;
+    while (self->count) {
+        aim(self);
         done = cp_io_submit(&self->loop->core, &self->io, &self->write_op);
         if (done == 0) {
             Py_INCREF(self);
@@ -88,6 +166,35 @@ int stream_write_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     return 0;
 }
 
+/* ---- The end of the turn */
+
+static void flush_late(StreamObject *self) {
+    if (self->late)
+        return;
+    self->late = true;
+    self->flush_job.kind = KIND_FLUSH;
+    Py_INCREF(self);
+    cp_enqueue_late(&self->loop->core, &self->flush_job);
+}
+
+void run_flush(struct cp_job *job) {
+    StreamObject *self = cp_container_of(job, StreamObject, flush_job);
+    self->late = false;
+    if (self->count && !self->write_op.pending) {
+        if (self->io.fd >= 0)
+            flush(self);
+        else
+            writes_ended(self, -ECANCELED);
+    }
+    Py_DECREF(self);
+}
+
+PyObject *flush_object(struct cp_job *job) {
+    return (PyObject *)cp_container_of(job, StreamObject, flush_job);
+}
+
+/* ---- Writing */
+
 /* A failed write that nobody awaits is not lost: the next call on the stream fails with it. So its
  * promise is nobody's unhandled rejection, and a server does not die of a client that went away. */
 static PyObject *write_failed(StreamObject *self, int err) {
@@ -96,65 +203,69 @@ static PyObject *write_failed(StreamObject *self, int err) {
         return NULL;
     p->core.self.job.flags |= CP_HANDLED;
     self->error = err;
-    promise_reject_errno(p, err, "write", NULL);
+    stream_reject(self, p, err, "write");
     return (PyObject *)p;
 }
 
-static int enqueue(StreamObject *self, PyObject *chunk, Py_ssize_t sent) {
-    if (!self->chunks && !(self->chunks = PyList_New(0)))
-        return -1;
-    if (PyList_Append(self->chunks, chunk) < 0)
-        return -1;
-    if (PyList_GET_SIZE(self->chunks) == 1)
-        self->sent = sent;
-    self->queued += (size_t)(PyBytes_GET_SIZE(chunk) - sent);
-    return 0;
-}
-
+/* Each writer gets a promise of its own, so that cancelling one does not end the others'. */
 static PyObject *below_or_drained(StreamObject *self) {
+    PromiseObject *mine;
     if (self->queued < HIGH_WATER)
         return loop_settled_none(self->loop);
-    if (!self->drained) {
-        if (!(self->drained = promise_new(self->loop)))
-            return NULL;
-        self->drained->core.self.job.flags |= CP_HANDLED;
-    }
-    return Py_NewRef(self->drained);
+    if (self->drained && cp_promise_state(&self->drained->core) != CP_PENDING)
+        Py_CLEAR(self->drained);
+    if (!self->drained && !(self->drained = promise_new(self->loop)))
+        return NULL;
+    if ((mine = promise_derive(self->drained, CP_PASS, NULL)))
+        mine->core.self.job.flags |= CP_HANDLED;
+    return (PyObject *)mine;
 }
 
-static PyObject *write_chunk(StreamObject *self, PyObject *chunk) {
-    ssize_t sent = 0;
+/* Nothing is ahead of it: the socket gets it at once, from the object itself. */
+static PyObject *write_at_once(StreamObject *self, PyObject *chunk) {
+    struct cp_op *op = &self->write_op;
+    Py_ssize_t size = PyBytes_GET_SIZE(chunk);
     int done;
-    if (!self->chunks ||
-        !PyList_GET_SIZE(
-            self->chunks)) { /* nothing is ahead of it: try at once, from the object itself */
-        self->write_op.buf = PyBytes_AS_STRING(chunk);
-        self->write_op.len = (size_t)PyBytes_GET_SIZE(chunk);
-        done = cp_io_submit(&self->loop->core, &self->io, &self->write_op);
-        sent = done > 0 ? self->write_op.result : 0;
-        if (done < 0 || sent < 0)
-            return write_failed(self, done < 0 ? done : (int)sent);
-        if (sent == PyBytes_GET_SIZE(chunk))
-            return loop_settled_none(self->loop);
-        if (enqueue(self, chunk, sent) < 0)
-            return NULL;
-        if (done == 0)
-            Py_INCREF(self);
+    op->kind = CP_OP_SEND;
+    op->buf = PyBytes_AS_STRING(chunk);
+    op->len = (size_t)size;
+    done = cp_io_submit(&self->loop->core, &self->io, op);
+    if (done < 0 || (done > 0 && op->result < 0))
+        return write_failed(self, done < 0 ? done : (int)op->result);
+    if (done > 0 && op->result == size)
+        return loop_settled_none(self->loop);
+    push(self, chunk, done > 0 ? op->result : 0);
+    if (done == 0)
+        Py_INCREF(self);
+    else
+        flush(self);
+    return below_or_drained(self);
+}
+
+PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk) {
+    uint64_t turn = self->loop->core.stats.turns;
+    if (reserve(self) < 0)
+        return NULL;
+    if (!self->count && self->turn != turn) {
+        self->turn = turn;
+        return write_at_once(self, chunk);
+    }
+    push(self, chunk, 0);
+    if (!self->write_op.pending) {
+        if (self->queued < HIGH_WATER)
+            flush_late(self);
         else
             flush(self);
-    } else if (enqueue(self, chunk, 0) < 0) {
-        return NULL;
     }
     return below_or_drained(self);
 }
 
 const char stream_write_doc[] =
     "write($self, data, /) -> Promise[None]\n--\n\n"
-    "Sends bytes in order. The promise is settled already while less than 64 "
-    "KiB wait to be sent; else\n"
-    "it settles when that is so again: await it to keep step with the peer. "
-    "Other objects than bytes are\n"
-    "copied. A failure that nobody awaits comes back from the next call.";
+    "Sends bytes in order. The promise is settled already while less than 64 KiB wait to be sent;\n"
+    "else it settles when that is so again: await it to keep step with the peer. The second and\n"
+    "later writes of a turn of the loop are sent together when it ends. Other objects than bytes\n"
+    "are copied. A failure that nobody awaits comes back from the next call.";
 PyObject *stream_write(StreamObject *self, PyObject *data) {
     PyObject *chunk, *promise;
     if (loop_check(self->loop, "write to a stream of") < 0)
@@ -168,7 +279,7 @@ PyObject *stream_write(StreamObject *self, PyObject *data) {
         return stream_rejected(self, PyExc_RuntimeError, "write after send_eof()");
     if (!(chunk = PyBytes_CheckExact(data) ? Py_NewRef(data) : PyBytes_FromObject(data)))
         return NULL;
-    promise = PyBytes_GET_SIZE(chunk) ? write_chunk(self, chunk) : below_or_drained(self);
+    promise = PyBytes_GET_SIZE(chunk) ? stream_write_chunk(self, chunk) : below_or_drained(self);
     Py_DECREF(chunk);
     return promise;
 }

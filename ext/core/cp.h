@@ -181,14 +181,15 @@ cp_ns cp_now(void);
  * submitted once and completes once. The poller behind it may try and wait (epoll) or hand it to
  * the kernel (io_uring); nobody above the seam can tell. */
 
-enum cp_op_kind { CP_OP_RECV, CP_OP_SEND, CP_OP_ACCEPT, CP_OP_CONNECT };
+enum cp_op_kind { CP_OP_RECV, CP_OP_SEND, CP_OP_SENDV, CP_OP_ACCEPT, CP_OP_CONNECT };
 
 struct cp_op {
     /* set by the submitter */
     uint8_t kind;
-    void *buf;  /* RECV: NULL means the loop's own buffer, see `data`. SEND: the bytes; must stay
-                   until done. CONNECT: sockaddr */
-    size_t len; /* bytes of buf; RECV into the loop's buffer: the most that may be read */
+    void *buf;  /* RECV: NULL means the loop's own buffer, see `data`. SEND: the bytes. SENDV: an
+                   array of struct iovec. CONNECT: sockaddr. They must stay until done */
+    size_t len; /* bytes of buf; of SENDV, its elements, at most CP_GATHER; RECV into the loop's
+                   buffer: the most that may be read */
     int (*done)(
         struct cp_loop *,
         struct cp_op *); /* called once from the loop if submit returned 0; < 0 stops the loop */
@@ -312,6 +313,7 @@ struct cp_loop {
                     makes cp_loop_fileno readable, once */
     /* private */
     struct cp_queue macro;
+    struct cp_queue late;
     struct cp_queue unhandled;
     struct cp_heap heap;
     struct cp_op *completed, **completed_tail;
@@ -328,18 +330,22 @@ struct cp_loop {
     bool stopped;
 };
 
-enum { CP_BUFFER = 256 * 1024 };
+enum { CP_BUFFER = 256 * 1024, CP_GATHER = 64 };
 
 /* Opens a zeroed loop whose public fields are set. 0 or -errno; on error nothing is left open. */
 int cp_loop_open(struct cp_loop *loop);
 /* Closes all: the host has emptied queues, timers and reactions before (cp_loop_take_*). */
 void cp_loop_close(struct cp_loop *loop);
 
-/* One turn, and its whole order: due timers, macrotasks, messages from other threads, then the
- * poller for at most `max_wait` (less when a timer is due earlier, 0 when work is ready), then what
- * completed. After each handler the microtask queue is drained to empty. Returns 0, or what the
- * host returned negative. */
+/* One turn, and its whole order: late jobs, then the poller for at most `max_wait` (less when a
+ * timer is due earlier, 0 when work is ready), what completed, due timers, macrotasks with the
+ * messages from other threads. After each handler the microtask queue is drained to empty. Returns
+ * 0, or what the host returned negative. */
 int cp_loop_step(struct cp_loop *loop, cp_ns max_wait);
+
+/* Runs the late jobs, and no microtasks: for a run that ends in the middle of a turn. 0, or what the
+ * host returned negative. */
+int cp_loop_run_late(struct cp_loop *loop);
 
 /* Runs microtasks until there are none; returns how many, or what the host returned negative. */
 int cp_drain(struct cp_loop *loop);
@@ -369,6 +375,12 @@ static inline void cp_enqueue(struct cp_loop *loop, struct cp_job *job) {
 }
 static inline void cp_enqueue_macro(struct cp_loop *loop, struct cp_job *job) {
     cp_queue_push(&loop->macro, job);
+    cp_notify(loop);
+}
+
+/* For the end of the turn, before the poller waits: what a turn puts together is sent then. */
+static inline void cp_enqueue_late(struct cp_loop *loop, struct cp_job *job) {
+    cp_queue_push(&loop->late, job);
     cp_notify(loop);
 }
 

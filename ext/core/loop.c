@@ -105,9 +105,24 @@ static int run_macrotasks(struct cp_loop *loop) {
     return stop;
 }
 
+int cp_loop_run_late(struct cp_loop *loop) {
+    struct cp_job *job;
+    int stop = 0;
+    while (!stop && (job = cp_queue_pop(&loop->late)))
+        stop = loop->host->run(loop, job);
+    return stop;
+}
+
+static int end_turn(struct cp_loop *loop) {
+    int stop = drain_after(loop, 0);
+    while (!stop && loop->late.head)
+        stop = drain_after(loop, cp_loop_run_late(loop));
+    return stop;
+}
+
 static bool work_is_ready(struct cp_loop *loop) {
-    return loop->micro.head || loop->macro.head || loop->completed || loop->stopped ||
-           atomic_load(&loop->inbox);
+    return loop->micro.head || loop->macro.head || loop->late.head || loop->completed ||
+           loop->stopped || atomic_load(&loop->inbox);
 }
 
 static cp_ns time_to_wait(struct cp_loop *loop, cp_ns max_wait) {
@@ -134,7 +149,7 @@ static int poll(struct cp_loop *loop, cp_ns max_wait) {
 int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
     int stop;
     loop->stats.turns++;
-    if ((stop = drain_after(loop, 0)))
+    if ((stop = end_turn(loop)))
         return stop;
     if ((stop = poll(loop, max_wait)))
         return stop;
@@ -243,6 +258,8 @@ struct cp_job *cp_loop_take_job(struct cp_loop *loop) {
         return job;
     if ((job = cp_queue_pop(&loop->macro)))
         return job;
+    if ((job = cp_queue_pop(&loop->late)))
+        return job;
     return cp_queue_pop(&loop->unhandled);
 }
 
@@ -258,6 +275,8 @@ int cp_loop_visit(struct cp_loop *loop, int (*visit_job)(struct cp_job *, void *
     int stop = visit_queue(&loop->micro, visit_job, arg);
     if (!stop)
         stop = visit_queue(&loop->macro, visit_job, arg);
+    if (!stop)
+        stop = visit_queue(&loop->late, visit_job, arg);
     if (!stop)
         stop = visit_queue(&loop->unhandled, visit_job, arg);
     for (size_t i = 0; i < loop->heap.count && !stop; i++)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,7 +67,7 @@ static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
             s->batch[i].data.ptr = NULL;
 }
 
-/* ---- The four operations: each returns the result, or -EAGAIN to wait */
+/* ---- The operations: each returns the result, or -EAGAIN to wait */
 
 static ssize_t or_errno(ssize_t result) {
     return result < 0 ? -errno : result;
@@ -85,6 +86,14 @@ static ssize_t try_recv(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
 static ssize_t try_send(struct cp_io *io, struct cp_op *op) {
     ssize_t n = or_errno(send(io->fd, op->buf, op->len, MSG_NOSIGNAL));
     if (n == -EAGAIN || (n >= 0 && (size_t)n < op->len))
+        io->ready &= (uint8_t)~WRITABLE;
+    return n;
+}
+
+static ssize_t try_sendv(struct cp_io *io, struct cp_op *op) {
+    const struct msghdr message = {.msg_iov = op->buf, .msg_iovlen = op->len};
+    ssize_t n = or_errno(sendmsg(io->fd, &message, MSG_NOSIGNAL));
+    if (n == -EAGAIN)
         io->ready &= (uint8_t)~WRITABLE;
     return n;
 }
@@ -119,6 +128,8 @@ static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
         return try_recv(loop, io, op);
     case CP_OP_SEND:
         return try_send(io, op);
+    case CP_OP_SENDV:
+        return try_sendv(io, op);
     case CP_OP_ACCEPT:
         return try_accept(io);
     default:
