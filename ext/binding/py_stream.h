@@ -23,6 +23,7 @@ typedef struct {
     PyObject *separator; /* bytes, of READ_UNTIL */
     char *held; /* bytes that came and were not asked for yet: held[start .. start + length) */
     size_t start, length, room;
+    size_t searched; /* of them, without finding the separator */
     /* writing */
     struct cp_op write_op;
     PyObject **chunks; /* queue of bytes objects: see py_stream_write.c */

@@ -43,70 +43,110 @@ static int hold(StreamObject *self, const char *data, size_t size) {
     return 0;
 }
 
-static PyObject *take_held(StreamObject *self, size_t size) {
-    PyObject *bytes = PyBytes_FromStringAndSize(self->held + self->start, (Py_ssize_t)size);
-    if (bytes) {
-        self->length -= size;
-        self->start = self->length ? self->start + size : 0;
-    }
-    return bytes;
+/* The first `size` held bytes are somebody's. What is empty is given back: most connections are idle
+ * most of the time. */
+static void consume(StreamObject *self, size_t size) {
+    self->length -= size;
+    self->start += size;
+    if (self->length)
+        return;
+    PyMem_Free(self->held);
+    self->held = NULL;
+    self->start = self->room = 0;
 }
 
-/* ---- Reading */
+/* ---- Taking: what `from[0 .. length)` has for the read that is asked for. An object, of `*used`
+ * bytes of it; or NULL: with an exception, or "not yet". */
 
-static PyObject *take_until(StreamObject *self, const char *separator, size_t size) {
-    const char *from = self->held + self->start;
-    const char *found = self->length >= size ? memmem(from, self->length, separator, size) : NULL;
+static PyObject *take_bytes(const char *from, size_t size, size_t *used) {
+    *used = size;
+    return PyBytes_FromStringAndSize(from, (Py_ssize_t)size);
+}
+
+/* What was searched before is not searched again: a long line that comes byte by byte stays cheap. */
+static const char *find(StreamObject *self, const char *from, size_t length, const char *separator,
+                        size_t size) {
+    size_t seen = self->searched < size ? 0 : self->searched - size + 1;
+    self->searched = length;
+    if (size == 1)
+        return memchr(from + seen, *separator, length - seen);
+    return memmem(from + seen, length - seen, separator, size);
+}
+
+static PyObject *take_until(StreamObject *self, const char *from, size_t length,
+                            const char *separator, size_t size, size_t *used) {
+    const char *found = find(self, from, length, separator, size);
     size_t end = found ? (size_t)(found - from) + size : 0;
     if (found && end <= (size_t)self->wanted + size)
-        return take_held(self, end);
-    if (found || self->length > (size_t)self->wanted)
+        return take_bytes(from, end, used);
+    if (found || length > (size_t)self->wanted)
         raise_stream_error(
             "LimitOverrunError",
             PyUnicode_FromFormat(
                 "no separator within the limit of %zd bytes; read() takes what is there, "
                 "or give a higher limit",
                 self->wanted),
-            (Py_ssize_t)self->length);
+            (Py_ssize_t)length);
     return NULL;
 }
 
-/* What the held bytes have for the read that is asked for: an object, or NULL: with an exception,
- * or "not yet". */
-static PyObject *take_wanted(StreamObject *self) {
+static PyObject *take_wanted(StreamObject *self, const char *from, size_t length, size_t *used) {
+    size_t wanted = (size_t)self->wanted;
     switch (self->mode) {
     case READ_SOME:
-        if (!self->length)
-            return NULL;
-        return take_held(self,
-                         self->length < (size_t)self->wanted ? self->length : (size_t)self->wanted);
+        return length ? take_bytes(from, length < wanted ? length : wanted, used) : NULL;
     case READ_EXACTLY:
-        return self->length >= (size_t)self->wanted ? take_held(self, (size_t)self->wanted) : NULL;
+        return length >= wanted ? take_bytes(from, wanted, used) : NULL;
     case READ_UNTIL:
-        return take_until(self, PyBytes_AS_STRING(self->separator),
-                          (size_t)PyBytes_GET_SIZE(self->separator));
+        return take_until(self, from, length, PyBytes_AS_STRING(self->separator),
+                          (size_t)PyBytes_GET_SIZE(self->separator), used);
     default:
-        return take_until(self, "\n", 1);
+        return take_until(self, from, length, "\n", 1, used);
     }
 }
 
 /* The same at the end of the file: always an object or an exception. */
-static PyObject *take_at_eof(StreamObject *self) {
+static PyObject *take_at_eof(StreamObject *self, size_t *used) {
+    const char *from = self->held + self->start;
     if (self->mode == READ_SOME || (self->mode == READ_LINE && self->length))
-        return take_held(self, self->length);
+        return take_bytes(from, self->length, used);
     if (self->mode == READ_LINE)
         PyErr_SetNone(PyExc_StopAsyncIteration);
     else
-        raise_stream_error("IncompleteReadError", take_held(self, self->length), self->wanted);
+        raise_stream_error("IncompleteReadError", take_bytes(from, self->length, used),
+                           self->wanted);
     return NULL;
 }
 
-static PyObject *take(StreamObject *self) {
-    PyObject *bytes = take_wanted(self);
+static PyObject *take_held(StreamObject *self) {
+    size_t used = 0;
+    PyObject *bytes =
+        self->length ? take_wanted(self, self->held + self->start, self->length, &used) : NULL;
     if (!bytes && !PyErr_Occurred() && self->eof)
-        bytes = take_at_eof(self);
+        bytes = take_at_eof(self, &used);
+    if (used)
+        consume(self, used);
     return bytes;
 }
+
+/* What just came goes to the reader straight from where it lies; what is left is held. */
+static PyObject *take_fresh(StreamObject *self, const char *data, size_t size) {
+    size_t used = 0;
+    PyObject *bytes;
+    if (self->length) {
+        if (hold(self, data, size) < 0)
+            return PyErr_NoMemory();
+        return take_held(self);
+    }
+    bytes = take_wanted(self, data, size, &used);
+    if (used < size && hold(self, data + used, size - used) < 0) {
+        Py_CLEAR(bytes);
+        PyErr_NoMemory();
+    }
+    return bytes;
+}
+
+/* ---- Reading */
 
 /* The read is over with an object or the raised exception. */
 static void finish_read(StreamObject *self, PyObject *bytes) {
@@ -165,15 +205,8 @@ static bool received(StreamObject *self) {
         keep_for_later(self, size);
         return true;
     }
-    if (self->mode == READ_SOME && size > 0 &&
-        size <= self->wanted) { /* the hot path: one copy, into the object that the caller gets */
-        finish_read(self, PyBytes_FromStringAndSize(self->read_op.data, size));
-        return true;
-    }
     self->eof = size == 0;
-    if (size > 0 && hold(self, self->read_op.data, (size_t)size) < 0)
-        PyErr_NoMemory();
-    bytes = PyErr_Occurred() ? NULL : take(self);
+    bytes = size ? take_fresh(self, self->read_op.data, (size_t)size) : take_held(self);
     if (!bytes && !PyErr_Occurred())
         return false;
     finish_read(self, bytes);
@@ -216,7 +249,8 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
     self->mode = (uint8_t)mode;
     self->wanted = wanted;
     self->separator = Py_XNewRef(separator);
-    if ((self->length || self->eof) && ((bytes = take(self)) || PyErr_Occurred())) {
+    self->searched = 0;
+    if ((self->length || self->eof) && ((bytes = take_held(self)) || PyErr_Occurred())) {
         Py_CLEAR(self->separator);
         return bytes ? stream_fulfilled(self, bytes) : stream_rejected_raised(self->loop);
     }
