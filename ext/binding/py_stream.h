@@ -7,12 +7,14 @@
 enum stream_read { READ_NONE, READ_SOME, READ_EXACTLY, READ_UNTIL, READ_LINE };
 
 typedef struct ServerObject ServerObject;
+struct tls; /* py_tls.c */
 
 typedef struct {
     PyObject_HEAD
     LoopObject *loop;
     struct cp_io io;
     ServerObject *server; /* that accepted it and counts it, or NULL */
+    struct tls *tls;      /* NULL: plain bytes */
     /* reading */
     struct cp_op read_op;
     PromiseObject *reading; /* pending read, or NULL */
@@ -61,6 +63,34 @@ PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk);
 /* Drops what was not sent yet. */
 void stream_forget_writes(StreamObject *self);
 
+/* Reading, for TLS: receives until `received` is content; keeps plain text (0, or -1 for lack of
+ * memory, no exception). */
+void stream_read_more(StreamObject *self);
+int stream_hold(StreamObject *self, const char *data, size_t size);
+
+/* ---- TLS. Functions that return int: 0, or -1 with an exception. */
+/* How the handshake ended: error NULL, or what it failed with (borrowed). It may close the stream. */
+typedef void (*tls_done)(StreamObject *self, PyObject *owner, PyObject *error);
+/* The context that the parameter tls= means. New reference, NULL with an exception. */
+PyObject *tls_context(PyObject *given, bool server_side);
+/* Begins the handshake on a fresh stream and calls done(self, owner) once, perhaps before it
+ * returns; -1: it will not. hostname: of the server, str or None. */
+int stream_start_tls(StreamObject *self, PyObject *context, bool server_side, PyObject *hostname,
+                     PyObject *owner, tls_done done);
+PyObject *stream_expire_tls(StreamObject *self, PyObject *args); /* a method, for a Timer */
+bool stream_is_shaking(const StreamObject *self);
+PyObject *stream_ssl_object(const StreamObject *self); /* borrowed, NULL without TLS */
+/* Received bytes (size 0: the end) for the handshake. True: it is over. */
+bool tls_shake_with(StreamObject *self, const char *data, size_t size);
+void tls_failed(StreamObject *self, int err);
+/* Received bytes after it: what they say is held. */
+int tls_received(StreamObject *self, const char *data, size_t size);
+/* What is to be sent for a bytes object. New reference. */
+PyObject *tls_encrypt(StreamObject *self, PyObject *chunk);
+void tls_say_goodbye(StreamObject *self);
+int tls_traverse(struct tls *tls, visitproc visit, void *arg);
+void tls_free(struct tls *tls);
+
 /* The two halves: completions of their operations, and their methods. */
 int stream_read_done(struct cp_loop *core, struct cp_op *op);
 int stream_write_done(struct cp_loop *core, struct cp_op *op);
@@ -76,6 +106,11 @@ extern const char stream_read_doc[], stream_readexactly_doc[], stream_readuntil_
 
 /* A stream of the server has closed. */
 void server_forget(ServerObject *server);
+
+/* What the path of a Unix socket (str, bytes or PathLike) means. 0, or -1 with an exception that
+ * names the call. */
+int unix_address(PyObject *path, const char *call, struct sockaddr_storage *address,
+                 socklen_t *size);
 
 /* (host, port) of a socket address, or (host, port, flow, scope) for IPv6. New reference. */
 PyObject *address_tuple(const struct sockaddr_storage *address, socklen_t size);

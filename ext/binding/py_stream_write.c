@@ -279,6 +279,10 @@ PyObject *stream_write(StreamObject *self, PyObject *data) {
         return stream_rejected(self, PyExc_RuntimeError, "write after send_eof()");
     if (!(chunk = PyBytes_CheckExact(data) ? Py_NewRef(data) : PyBytes_FromObject(data)))
         return NULL;
+    if (self->tls && PyBytes_GET_SIZE(chunk))
+        Py_SETREF(chunk, tls_encrypt(self, chunk));
+    if (!chunk)
+        return stream_rejected_raised(self->loop);
     promise = PyBytes_GET_SIZE(chunk) ? stream_write_chunk(self, chunk) : below_or_drained(self);
     Py_DECREF(chunk);
     return promise;
@@ -295,14 +299,18 @@ PyObject *stream_writelines(StreamObject *self, PyObject *iterable) {
     return promise;
 }
 
-const char stream_send_eof_doc[] = "send_eof($self, /) -> Promise[None]\n--\n\n"
-                                   "Closes the sending half once all is sent; reading goes on.";
+const char stream_send_eof_doc[] =
+    "send_eof($self, /) -> Promise[None]\n--\n\n"
+    "Closes the sending half once all is sent; reading goes on. Not over TLS.";
 PyObject *stream_send_eof(StreamObject *self, PyObject *Py_UNUSED(args)) {
     if (loop_check(self->loop, "close a stream of") < 0)
         return NULL;
     if (self->io.fd < 0 || self->closing)
         return stream_rejected(self, PyExc_ConnectionAbortedError,
                                "send_eof on a stream that is closed");
+    if (self->tls)
+        return stream_rejected(self, PyExc_NotImplementedError,
+                               "TLS has no end of one half only; close() the stream");
     self->shut = true;
     if (!self->queued)
         shutdown(self->io.fd, SHUT_WR);

@@ -116,6 +116,8 @@ static ssize_t try_connect(struct cp_io *io, struct cp_op *op) {
         if (connect(io->fd, op->buf, (socklen_t)op->len) == 0)
             return 0;
         io->ready &= (uint8_t)~WRITABLE;
+        if (errno == EAGAIN) /* a Unix socket's backlog is full: no event will tell */
+            return -EBUSY;
         return errno == EINPROGRESS ? -EAGAIN : -errno;
     }
     getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &size);

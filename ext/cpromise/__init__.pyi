@@ -1,12 +1,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent import futures
+from os import PathLike
+from ssl import SSLContext, SSLObject
 from contextvars import Context
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer, ParamSpec, Self, TypeVarTuple, Unpack
 
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _K = TypeVar("_K")
@@ -38,12 +41,14 @@ __all__ = [
     "all_settled_keyed",
     "attach",
     "connect_tcp",
+    "connect_unix",
     "get_running_loop",
     "interval",
     "map",
     "promisify",
     "run",
     "serve_tcp",
+    "serve_unix",
     "sleep",
     "to_thread",
 ]
@@ -228,6 +233,8 @@ class Stream:
     @property
     def closed(self) -> bool: ...
     @property
+    def ssl_object(self) -> SSLObject | None: ...
+    @property
     def peername(self) -> tuple[Any, ...] | None: ...
     def __aiter__(self) -> AsyncIterator[bytes]: ...
     def __anext__(self) -> Promise[bytes]: ...
@@ -239,7 +246,7 @@ class Stream:
 @final
 class Server:
     @property
-    def port(self) -> int: ...
+    def port(self) -> Any: ...  # int; None of a Unix socket
     @property
     def connections(self) -> int: ...
     def close(self) -> Promise[None]: ...
@@ -289,8 +296,22 @@ def map(iterable: Iterable[_U | Awaitable[_U]], fn: Callable[[_U], _T], /, concu
 def promisify(fn: Callable[..., object]) -> Callable[..., Promise[Any]]: ...
 def attach(asyncio_loop: asyncio.AbstractEventLoop) -> Loop: ...
 def get_running_loop() -> Loop: ...
-def connect_tcp(host: str, port: int, *, timeout: float | None = None) -> Promise[Stream]: ...
+def connect_tcp(
+    host: str, port: int, *, timeout: float | None = None, tls: SSLContext | bool | None = None, server_hostname: str | None = None
+) -> Promise[Stream]: ...
+def connect_unix(
+    path: _Path, *, timeout: float | None = None, tls: SSLContext | bool | None = None, server_hostname: str | None = None
+) -> Promise[Stream]: ...
 def serve_tcp(
-    handler: Callable[[Stream], object], host: str | None, port: int, *, backlog: int = 1024, reuse_port: bool = False
+    handler: Callable[[Stream], object],
+    host: str | None,
+    port: int,
+    *,
+    backlog: int = 1024,
+    reuse_port: bool = False,
+    tls: SSLContext | None = None,
+) -> Promise[Server]: ...
+def serve_unix(
+    handler: Callable[[Stream], object], path: _Path, *, backlog: int = 1024, tls: SSLContext | None = None
 ) -> Promise[Server]: ...
 def to_thread(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
