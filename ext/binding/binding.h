@@ -33,6 +33,8 @@ typedef struct {
     PyObject *aggregate; /* makes the AggregateError of a list of reasons */
     PyObject *breathe;   /* does nothing, in Python: see loop_breathe */
     PyObject *awaiting;  /* the coroutine function that awaits what it is given */
+    PyObject
+        *copy_file; /* the coroutine function behind sendfile() where the kernel does not copy */
 } module_state;
 
 #define STATE_OBJECTS                                                                              \

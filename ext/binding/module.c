@@ -195,6 +195,7 @@ static int find_errors(module_state *state) {
         {&state->aggregate, "aggregate"},
         {&state->breathe, "breathe"},
         {&state->awaiting, "awaiting"},
+        {&state->copy_file, "copy_file"},
     };
     PyObject *module = PyImport_ImportModule("cpromise._python");
     bool ok = module;

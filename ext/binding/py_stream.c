@@ -96,7 +96,7 @@ static PyObject *stream_close(StreamObject *self, PyObject *Py_UNUSED(args)) {
         return (PyObject *)promise_derive(self->closing, CP_PASS, NULL);
     if (self->tls && self->io.fd >= 0 && !stream_is_shaking(self) && !self->error)
         tls_say_goodbye(self);
-    if (self->io.fd >= 0 && self->queued && !self->error) {
+    if (self->io.fd >= 0 && (self->queued || self->file) && !self->error) {
         self->closing = promise_new(self->loop);
         return self->closing ? (PyObject *)promise_derive(self->closing, CP_PASS, NULL) : NULL;
     }
@@ -177,6 +177,10 @@ static PyObject *stream_repr(StreamObject *self) {
 }
 
 static int stream_traverse(StreamObject *self, visitproc visit, void *arg) {
+    PyObject *promise, *file;
+    sendfile_traverse_into(self, &promise, &file);
+    Py_VISIT(promise);
+    Py_VISIT(file);
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->loop);
     Py_VISIT(self->server);
@@ -201,6 +205,7 @@ static void stream_dealloc(StreamObject *self) {
     if (self->loop && self->loop->forks == fork_count())
         stream_abort(self);
     stream_clear(self);
+    sendfile_failed(self, -ECANCELED);
     stream_forget_writes(self);
     tls_free(self->tls);
     PyMem_Free(self->held);
@@ -216,6 +221,8 @@ static PyMethodDef stream_methods[] = {
      stream_readuntil_doc},
     {"write", (PyCFunction)stream_write, METH_O, stream_write_doc},
     {"writelines", (PyCFunction)stream_writelines, METH_O, stream_writelines_doc},
+    {"sendfile", (PyCFunction)(void (*)(void))stream_sendfile, METH_VARARGS | METH_KEYWORDS,
+     stream_sendfile_doc},
     {"send_eof", (PyCFunction)stream_send_eof, METH_NOARGS, stream_send_eof_doc},
     {"close", (PyCFunction)stream_close, METH_NOARGS, close_doc},
     {"_expire_tls", (PyCFunction)stream_expire_tls, METH_NOARGS, NULL},

@@ -7,7 +7,8 @@
 enum stream_read { READ_NONE, READ_SOME, READ_EXACTLY, READ_UNTIL, READ_LINE };
 
 typedef struct ServerObject ServerObject;
-struct tls; /* py_tls.c */
+struct tls;     /* py_tls.c */
+struct sending; /* py_sendfile.c */
 
 typedef struct {
     PyObject_HEAD
@@ -36,6 +37,7 @@ typedef struct {
     struct iovec *gather;    /* of the operation that sends several chunks; CP_GATHER or NULL */
     struct cp_job flush_job; /* KIND_FLUSH, a reference while it is queued */
     uint64_t turn;           /* of the loop, in which a write last tried the socket at once */
+    struct sending *file;    /* that sendfile() sends, or NULL */
     PromiseObject *drained;  /* what those wait for that write above the high-water mark */
     PromiseObject *closing;  /* what close() gave out while chunks are still to be sent */
     bool shut;               /* send_eof() was called */
@@ -60,6 +62,10 @@ void stream_reject(StreamObject *self, PromiseObject *p, int err, const char *ca
 
 /* Sends a bytes object that is not empty, as write() does. NULL with an exception. */
 PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk);
+/* The promise of a stream that takes no more writes; NULL: it does, or an exception. */
+PyObject *stream_refuse_write(StreamObject *self);
+/* Begins to send what the queue has, unless something is on its way. */
+void stream_flush(StreamObject *self);
 /* Drops what was not sent yet. */
 void stream_forget_writes(StreamObject *self);
 
@@ -90,6 +96,19 @@ PyObject *tls_encrypt(StreamObject *self, PyObject *chunk);
 void tls_say_goodbye(StreamObject *self);
 int tls_traverse(struct tls *tls, visitproc visit, void *arg);
 void tls_free(struct tls *tls);
+
+/* ---- The file in the queue of writes (py_sendfile.c) */
+bool sendfile_is_next(const StreamObject *self);
+uint32_t sendfile_chunks_before(const StreamObject *self);
+void sendfile_chunk_sent(StreamObject *self);
+void sendfile_aim(StreamObject *self);
+/* The operation's result. True: go on with the queue; false: the stream cannot be written to. */
+bool sendfile_progress(StreamObject *self, ssize_t result);
+void sendfile_failed(StreamObject *self, int err);
+/* Borrowed or NULL, for the collector. */
+void sendfile_traverse_into(StreamObject *self, PyObject **promise, PyObject **file);
+PyObject *stream_sendfile(StreamObject *self, PyObject *args, PyObject *kwargs);
+extern const char stream_sendfile_doc[];
 
 /* The two halves: completions of their operations, and their methods. */
 int stream_read_done(struct cp_loop *core, struct cp_op *op);
