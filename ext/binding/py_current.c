@@ -86,11 +86,15 @@ LoopObject *loop_running_or_null(module_state *state) {
  * run it. A capsule in the thread state's dictionary sees to that. */
 
 static void close_owned(PyObject *capsule) {
+    PyThreadState *thread = PyThreadState_Get();
+    bool thread_ends = !thread->dict;
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     LoopObject *loop = PyCapsule_GetPointer(capsule, "cpromise.Loop");
     if (loop_is_here(loop) && usable(loop) && !loop->running && loop_close_now(loop) < 0)
         loop_report(loop, (PyObject *)loop);
     Py_DECREF(loop);
+    if (thread_ends) /* closing has asked for a dictionary, which Python would not drop any more */
+        Py_CLEAR(thread->dict);
     if (raised)
         restore_raised(raised);
 }
