@@ -155,6 +155,21 @@ static void hand_over(struct cp_loop *loop) {
     io_uring_submit(&s->ring);
 }
 
+static void cancel(struct cp_loop *loop, struct cp_watch *w, unsigned direction) {
+    struct io_uring_sqe *sqe = new_request(loop);
+    if (!sqe)
+        return;
+    io_uring_prep_cancel64(sqe, (uintptr_t)w | direction, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe_set_data64(sqe, 0);
+}
+
+static void stop_reading(struct cp_loop *loop, struct cp_watch *w) {
+    if (!w->stopping)
+        cancel(loop, w, READING);
+    w->stopping = true;
+}
+
 static bool may_receive_ahead(struct uring_state *s, struct cp_watch *w, const struct cp_op *op) {
     socklen_t size = sizeof(int);
     int type = 0;
@@ -169,8 +184,13 @@ static bool may_receive_ahead(struct uring_state *s, struct cp_watch *w, const s
 }
 
 static int arm_read(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) {
-    struct io_uring_sqe *sqe = new_request(loop);
-    if (!sqe)
+    struct io_uring_sqe *sqe;
+    if (w->reading == POLLED) {
+        if (may_receive_ahead(loop->poller_state, w, op))
+            stop_reading(loop, w); /* and begin to receive when that has come back */
+        return 0;
+    }
+    if (!(sqe = new_request(loop)))
         return -ENOMEM;
     if (op->kind == CP_OP_ACCEPT && w->sort != OTHER) {
         io_uring_prep_multishot_accept(sqe, w->io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -183,7 +203,7 @@ static int arm_read(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) 
         sqe->buf_group = GROUP;
         w->reading = RECEIVING;
     } else {
-        io_uring_prep_poll_add(sqe, w->io->fd, POLLIN | POLLRDHUP);
+        io_uring_prep_poll_multishot(sqe, w->io->fd, POLLIN | POLLRDHUP);
         w->reading = POLLED;
     }
     io_uring_sqe_set_data64(sqe, (uintptr_t)w | READING);
@@ -202,21 +222,6 @@ static int arm_write(struct cp_loop *loop, struct cp_watch *w) {
     w->writing = true;
     hand_over(loop);
     return 0;
-}
-
-static void cancel(struct cp_loop *loop, struct cp_watch *w, unsigned direction) {
-    struct io_uring_sqe *sqe = new_request(loop);
-    if (!sqe)
-        return;
-    io_uring_prep_cancel64(sqe, (uintptr_t)w | direction, 0);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    io_uring_sqe_set_data64(sqe, 0);
-}
-
-static void stop_reading(struct cp_loop *loop, struct cp_watch *w) {
-    if (!w->stopping)
-        cancel(loop, w, READING);
-    w->stopping = true;
 }
 
 /* ---- The life of a watch */
@@ -309,7 +314,7 @@ static bool take_ahead(struct cp_loop *loop, struct cp_watch *w, struct cp_op *o
 static int submit_read(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) {
     if (take_ahead(loop, w, op))
         return 1;
-    if (w->reading)
+    if (w->reading && w->reading != POLLED)
         return 0;
     if (w->io->ready & CP_READABLE && (op->result = try_now(loop, w, op)) != -EAGAIN)
         return 1;
