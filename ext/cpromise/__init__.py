@@ -3,6 +3,7 @@
 import atexit as _atexit
 
 from ._cpromise import (
+    File,
     Loop,
     Promise,
     Server,
@@ -15,6 +16,7 @@ from ._cpromise import (
     connect_tcp,
     get_running_loop,
     map,
+    open_file,
     run,
     serve_tcp,
     sleep,
@@ -30,6 +32,7 @@ _atexit.register(_close_thread_loop)
 
 __all__ = [
     "AggregateError",
+    "File",
     "Loop",
     "LoopClosedError",
     "Promise",
@@ -50,6 +53,7 @@ __all__ = [
     "get_running_loop",
     "interval",
     "map",
+    "open_file",
     "promisify",
     "run",
     "serve_tcp",
