@@ -74,16 +74,16 @@ $(BUILD)/abi-%.o: $$(addsuffix .c,$$(shell echo '$$*' | cut -d/ -f2-))
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -fvisibility=hidden -I$(PYINC) -DCP_BUILD_ID='"$(BUILD_ID)"' -c $< -o $@
 
-$(EXTENSION): $$(addprefix $(BUILD)/abi-$$(SOABI)/,$(BINDING:.c=.o)) $(BUILD)/libcploop.a
+$(EXTENSION): $$(addprefix $(BUILD)/abi-$$(SOABI)/,$(BINDING:.c=.o)) $(BUILD)/libcploop.a ext/sources.mk
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $^ -o $@
+	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $(filter %.o %.a,$^) -o $@
 
 $(PACKAGE)/__init__.py: $(wildcard ext/cpromise/*)
 	$(Q)mkdir -p $(@D) && cp $^ $(@D)/ && touch $@
 
-$(BUILD)/libcploop.a: $(call objects,$(CORE))
+$(BUILD)/libcploop.a: $(call objects,$(CORE)) ext/sources.mk
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 define program
 	$(call say,LD,$@)

@@ -34,6 +34,8 @@ typedef struct {
     PyObject *aggregate; /* makes the AggregateError of a list of reasons */
     PyObject *breathe;   /* does nothing, in Python: see loop_breathe */
     PyObject *awaiting;  /* the coroutine function that awaits what it is given */
+    PyObject
+        *copy_file; /* the coroutine function behind sendfile() where the kernel does not copy */
 } module_state;
 
 #define STATE_OBJECTS                                                                              \
@@ -261,6 +263,7 @@ void timer_drop(struct cp_timer *timer);
  *   KIND_SERVED    the stream whose handler's end this is
  *   KIND_ROOT      the next root, not a reference   the future of others that is followed, or NULL
  *                  (arg: what points to this one)
+ *   KIND_OPERATION the struct operation that settles it, not a reference; NULL when it is over
  *
  * The kinds after these are not promises; KIND_ELEMENT is a bare reaction: ok is the Combiner,
  * job.word the index. */
@@ -279,6 +282,7 @@ enum binding_kind {
     KIND_DONE,
     KIND_SERVED,
     KIND_ROOT,
+    KIND_OPERATION,
     KIND_ELEMENT,
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
@@ -294,6 +298,12 @@ enum binding_flag {
     FLAG_THROW = 4 * CP_HOST_FLAG,     /* KIND_TASK: arg is to be thrown into the coroutine */
     FLAG_CANCEL = 8 * CP_HOST_FLAG,    /* KIND_TASK: to be cancelled at its next await */
     FLAG_BLOCKING = 16 * CP_HOST_FLAG, /* what asyncio calls _asyncio_future_blocking */
+};
+
+/* What settles a KIND_OPERATION promise, and is told when that was cancelled: the promise is
+ * rejected already. It takes itself out of p.ok before it settles p or dies. */
+struct operation {
+    void (*cancelled)(struct operation *);
 };
 
 #define PROMISE_OF(core_ptr) cp_container_of(core_ptr, PromiseObject, core)
@@ -463,13 +473,16 @@ extern PyType_Spec file_spec;
  * lists them */
 extern const char cp_open_file_doc[];
 PyObject *cp_open_file(PyObject *module, PyObject *args, PyObject *kwargs);
-extern const char cp_connect_tcp_doc[], cp_serve_tcp_doc[], cp_to_thread_doc[];
+extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
+    cp_serve_tcp_doc[], cp_to_thread_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
 PyObject *cp_all_keyed(PyObject *module, PyObject *mapping);
 PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping);
 PyObject *cp_map(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_connect_unix(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_serve_unix(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 

@@ -126,6 +126,8 @@ static PyMethodDef module_methods[] = {
     {"_set_current_loop", cp_set_current_loop, METH_O, "Makes a Loop this thread's."},
     {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
     {"connect_tcp", FASTCALL(cp_connect_tcp), METH_VARARGS | METH_KEYWORDS, cp_connect_tcp_doc},
+    {"connect_unix", FASTCALL(cp_connect_unix), METH_VARARGS | METH_KEYWORDS, cp_connect_unix_doc},
+    {"serve_unix", FASTCALL(cp_serve_unix), METH_VARARGS | METH_KEYWORDS, cp_serve_unix_doc},
     {"serve_tcp", FASTCALL(cp_serve_tcp), METH_VARARGS | METH_KEYWORDS, cp_serve_tcp_doc},
     {"all_keyed", cp_all_keyed, METH_O, cp_all_keyed_doc},
     {"all_settled_keyed", cp_all_settled_keyed, METH_O, cp_all_settled_keyed_doc},
@@ -201,6 +203,7 @@ static int find_errors(module_state *state) {
         {&state->aggregate, "aggregate"},
         {&state->breathe, "breathe"},
         {&state->awaiting, "awaiting"},
+        {&state->copy_file, "copy_file"},
     };
     PyObject *module = PyImport_ImportModule("cpromise._python");
     bool ok = module;

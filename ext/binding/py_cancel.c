@@ -11,6 +11,7 @@
  *   settled from outside          rejects it; resolve() and reject() count no more
  *   follows a future              future.cancel(); the future settles it
  *   sleep()                       stops the timer, rejects it
+ *   connect_tcp() and its like    ends the attempt, rejects it
  *   all(), any(), race() ...      cancels the inputs that nobody else waits for, rejects it
  *   coroutine that runs now       raises at its next await
  *   waits, but not alone          takes it out of the list of what it waits for
@@ -100,14 +101,18 @@ static void give_up(PromiseObject *p, PyObject *reason) {
 
 /* p, which is idle, is rejected and lets go of what would have settled it. Steals reason. */
 static void reject_idle(PromiseObject *p, PyObject *reason) {
-    PyObject *ok = p->core.self.ok;
+    void *ok = p->core.self.ok;
     int kind = job_of(p)->kind;
+    if (kind == KIND_OPERATION)
+        p->core.self.ok = NULL;
     promise_reject(p, reason);
     if (kind == KIND_TIMED && ok) {
         p->core.self.ok = NULL;
         timer_forget(ok);
     } else if (kind == KIND_COMBINED) {
         combiner_cancel(ok);
+    } else if (kind == KIND_OPERATION && ok) {
+        ((struct operation *)ok)->cancelled(ok);
     }
 }
 

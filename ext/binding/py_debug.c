@@ -135,7 +135,7 @@ static const char *const kind_names[] = {
     [KIND_TAP] = "tap",           [KIND_KEEP] = "finally_",  [KIND_DELAY] = "delay",
     [KIND_TIMED] = "timer",       [KIND_TASK] = "coroutine", [KIND_COMBINED] = "combined",
     [KIND_THENABLE] = "thenable", [KIND_DONE] = "callback",  [KIND_SERVED] = "handler",
-    [KIND_ROOT] = "promise",      [CP_CALL] = "operation",
+    [KIND_ROOT] = "promise",      [CP_CALL] = "operation",   [KIND_OPERATION] = "operation",
 };
 
 static PyObject *name_of(PyObject *handler) {
@@ -181,7 +181,8 @@ static PromiseObject *source_of(PromiseObject *p) {
 static PyObject *chain_text(PromiseObject *p) {
     PyObject *text, *link;
     PromiseObject *next;
-    if (p->core.self.job.kind == KIND_ROOT || p->core.self.job.kind == CP_CALL)
+    if (p->core.self.job.kind == KIND_ROOT || p->core.self.job.kind == CP_CALL ||
+        p->core.self.job.kind == KIND_OPERATION)
         return NULL;
     Py_INCREF(p);
     text = link_text(p);

@@ -285,53 +285,6 @@ static PyObject *file_repr(FileObject *self) {
                                 self->closing ? " closed" : "");
 }
 
-/* ---- Lending the descriptor */
-
-static int lend_ours(FileObject *file, int *fd, int64_t *offset) {
-    if (file->closing || file->first) {
-        PyErr_Format(file->closing ? PyExc_ValueError : PyExc_RuntimeError,
-                     file->closing ? "sendfile of closed file %R"
-                                   : "sendfile of file %R, of which an operation is pending; await "
-                                     "that first",
-                     file->name);
-        return -1;
-    }
-    *fd = file->fd;
-    *offset = file->seekable ? file->position : -1;
-    return 0;
-}
-
-/* What file.tell() says, -1 for one without a position. */
-static int64_t position_of(PyObject *file) {
-    PyObject *at = PyObject_CallMethod(file, "tell", NULL);
-    int64_t offset = at ? PyLong_AsLongLong(at) : -1;
-    Py_XDECREF(at);
-    PyErr_Clear();
-    return offset;
-}
-
-int file_lend(module_state *state, PyObject *file, int *fd, int64_t *offset) {
-    if (Py_IS_TYPE(file, state->File))
-        return lend_ours((FileObject *)file, fd, offset);
-    if ((*fd = PyObject_AsFileDescriptor(file)) < 0)
-        return -1;
-    *offset = PyLong_Check(file) ? -1 : position_of(file);
-    return 0;
-}
-
-int file_returned(module_state *state, PyObject *file, int64_t offset) {
-    PyObject *at;
-    if (Py_IS_TYPE(file, state->File)) {
-        FileObject *self = (FileObject *)file;
-        self->start = self->length = 0;
-        self->position = offset;
-        return 0;
-    }
-    at = PyObject_CallMethod(file, "seek", "L", (long long)offset);
-    Py_XDECREF(at);
-    return at ? 0 : -1;
-}
-
 /* ---- Opening */
 
 static int mode_error(const char *mode) {

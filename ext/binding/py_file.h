@@ -1,5 +1,5 @@
-/* py_file.h - files: what py_file.c (the type) and py_file_ops.c (the operations) share, and what
- * lends a file's descriptor to others. */
+/* py_file.h - files: what py_file.c (the type), py_file_ops.c (the operations) and py_file_work.c
+ * (system calls on the pool) share. */
 #ifndef CP_PY_FILE_H
 #define CP_PY_FILE_H
 
@@ -70,13 +70,5 @@ struct file_op *file_op_new(FileObject *file, enum file_call call);
 void file_op_free(struct file_op *op);
 /* Runs on the pool, without the GIL: touches only op and the descriptor. py_file_work.c */
 void file_work(struct cp_work *work, void *worker);
-
-/* ---- For sendfile and its like: the descriptor of a File, or of any object with fileno(), and the
- * offset in bytes from which its owner would read next (-1: the object has no position, use the
- * descriptor's own). 0 or -1 with an exception; RuntimeError while operations of a File pend. */
-int file_lend(module_state *state, PyObject *file, int *fd, int64_t *offset);
-/* The bytes up to `offset` were taken: a File, or an object with seek(), goes on from there. 0 or
- * -1. */
-int file_returned(module_state *state, PyObject *file, int64_t offset);
 
 #endif

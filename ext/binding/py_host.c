@@ -17,7 +17,7 @@ static int run_adopt(PromiseObject *p) {
 
 static int run_job(struct cp_loop *core, struct cp_job *job) {
     PromiseObject *p =
-        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds up to KIND_ROOT */
+        PROMISE_OF(cp_promise_of(job)); /* meaningful for all kinds before KIND_ELEMENT */
     switch (job->kind) {
     case KIND_THEN:
     case KIND_CATCH:

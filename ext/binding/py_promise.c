@@ -450,7 +450,8 @@ static int visit_reaction(struct cp_job *job, void *arg) {
 
 static PyObject *ok_object(PromiseObject *p) {
     const uint8_t kind = p->core.self.job.kind;
-    return kind == KIND_ROOT || kind == KIND_COMBINED ? NULL : p->core.self.ok;
+    return kind == KIND_ROOT || kind == KIND_COMBINED || kind == KIND_OPERATION ? NULL
+                                                                                : p->core.self.ok;
 }
 
 /* A coroutine that is to be cancelled at its next await keeps the message in `arg`. */

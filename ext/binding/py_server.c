@@ -1,4 +1,4 @@
-/* py_server.c - serve_tcp: a listening socket, and a handler for each connection.
+/* py_server.c - serve_tcp and serve_unix: a listening socket, and a handler for each connection.
  *
  * The server lives as long as it listens: its pending accept holds a reference. A connection is its
  * stream and, when the handler returned a promise or a coroutine, a reaction on that: it closes the
@@ -8,6 +8,8 @@
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 struct ServerObject {
     PyObject_HEAD
@@ -15,7 +17,10 @@ struct ServerObject {
     struct cp_io io;
     struct cp_op op;
     PyObject *handler;
-    PyObject *port;
+    PyObject *port;    /* int, None of a Unix socket */
+    PyObject *context; /* of TLS, or NULL */
+    char *path;        /* of a Unix socket that is a file: it goes with the server */
+    ino_t inode;       /* of that file */
     Py_ssize_t connections;
 };
 
@@ -74,17 +79,43 @@ static int watch_handler(ServerObject *self, StreamObject *stream, PyObject *res
     return open_ended || end ? 0 : -1;
 }
 
+static int call_handler(ServerObject *self, StreamObject *stream) {
+    PyObject *result = PyObject_CallOneArg(self->handler, (PyObject *)stream);
+    return result ? watch_handler(self, stream, result) : -1;
+}
+
+/* The handshake has ended. The handler is called in a microtask: what it raises has its place there.
+ */
+static void shaken(StreamObject *stream, PyObject *owner, PyObject *error) {
+    ServerObject *self = (ServerObject *)owner;
+    PyObject *method = error ? NULL : PyObject_GetAttrString(owner, "_handle"), *queued = NULL;
+    if (method)
+        queued =
+            PyObject_CallMethod((PyObject *)self->loop, "queue_microtask", "OO", method, stream);
+    if (!queued) { /* a peer that cannot shake hands is no failure of the program */
+        if (!error || self->loop->debug) {
+            if (error)
+                restore_raised(Py_NewRef(error));
+            loop_report(self->loop, self->handler);
+        }
+        PyErr_Clear();
+        stream_abort(stream);
+    }
+    Py_XDECREF(method);
+    Py_XDECREF(queued);
+}
+
 static int handle(ServerObject *self, int fd) {
     StreamObject *stream = stream_new(self->loop, fd);
-    PyObject *result;
-    int err = -1;
+    int err;
     if (!stream)
         return -1;
     stream->server = (ServerObject *)Py_NewRef(self);
     self->connections++;
-    result = PyObject_CallOneArg(self->handler, (PyObject *)stream);
-    if (result)
-        err = watch_handler(self, stream, result);
+    if (self->context)
+        err = stream_start_tls(stream, self->context, true, Py_None, (PyObject *)self, shaken);
+    else
+        err = call_handler(self, stream);
     if (err < 0)
         stream_abort(stream);
     Py_DECREF(stream);
@@ -97,6 +128,16 @@ static int handle_or_report(ServerObject *self, int fd) {
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
     return report(self->loop, self->handler, take_raised());
+}
+
+static PyObject *server_handle(ServerObject *self, PyObject *stream) {
+    if (call_handler(self, (StreamObject *)stream) == 0)
+        Py_RETURN_NONE;
+    stream_abort((StreamObject *)stream);
+    if (!PyErr_ExceptionMatches(PyExc_Exception) ||
+        report(self->loop, self->handler, take_raised()) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* ---- Accepting */
@@ -162,16 +203,16 @@ static PyObject *server_resume(ServerObject *self, PyObject *Py_UNUSED(args)) {
     Py_RETURN_NONE;
 }
 
-/* ---- Listening */
+/* ---- Listening: the descriptor, or a negative errno */
 
-static int listen_on(const struct addrinfo *address, int backlog, bool reuse_port) {
+static int listen_on(const struct sockaddr *address, socklen_t size, int backlog, bool reuse_port) {
     const int on = 1;
-    int err, fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int err, fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if ((reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
-        bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, backlog) < 0) {
+        bind(fd, address, size) < 0 || listen(fd, backlog) < 0) {
         err = -errno;
         close(fd);
         return err;
@@ -179,32 +220,64 @@ static int listen_on(const struct addrinfo *address, int backlog, bool reuse_por
     return fd;
 }
 
+static int raise_listen(const char *call, PyObject *on_what, int err, const char *why) {
+    PyObject *text = on_what ? PyUnicode_FromFormat("%s %U: %s", call, on_what, why) : NULL;
+    PyObject *error = text ? PyObject_CallFunction(PyExc_OSError, "iN", err, text) : NULL;
+    if (error)
+        restore_raised(error);
+    return -1;
+}
+
 /* The first address of host that can be listened on; host NULL: all of this machine's. */
-static int open_listener(const char *host, int port, int backlog, bool reuse_port) {
+static int listen_tcp(const char *host, int port, int backlog, bool reuse_port) {
     const struct addrinfo hints = {.ai_family = host ? AF_UNSPEC : AF_INET,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE};
     struct addrinfo *addresses;
     char service[8];
     int fd = -1, err;
+    PyObject *what;
     snprintf(service, sizeof service, "%d", port);
     Py_BEGIN_ALLOW_THREADS
     err = getaddrinfo(host, service, &hints, &addresses);
     Py_END_ALLOW_THREADS
-    if (err) {
-        PyErr_Format(PyExc_OSError, "serve_tcp %s:%d: %s", host ? host : "*", port,
-                     gai_strerror(err));
-        return -1;
+    if (!err) {
+        for (struct addrinfo *a = addresses; a && fd < 0; a = a->ai_next)
+            fd = listen_on(a->ai_addr, a->ai_addrlen, backlog, reuse_port);
+        freeaddrinfo(addresses);
     }
-    for (struct addrinfo *a = addresses; a && fd < 0; a = a->ai_next)
-        fd = listen_on(a, backlog, reuse_port);
-    freeaddrinfo(addresses);
     if (fd >= 0)
         return fd;
-    PyErr_SetObject(PyExc_OSError,
-                    Py_BuildValue("iN", -fd,
-                                  PyUnicode_FromFormat("serve_tcp %s:%d: %s", host ? host : "*",
-                                                       port, strerror(-fd))));
+    what = PyUnicode_FromFormat("%s:%d", host ? host : "*", port);
+    raise_listen("serve_tcp", what, err ? err : -fd, err ? gai_strerror(err) : strerror(-fd));
+    Py_XDECREF(what);
+    return -1;
+}
+
+/* Whether the file is the socket of a server that has died: nobody listens on it. */
+static bool is_left_over(const struct sockaddr_un *un, socklen_t size) {
+    struct stat found;
+    int fd;
+    bool refused;
+    if (!*un->sun_path || stat(un->sun_path, &found) < 0 || !S_ISSOCK(found.st_mode) ||
+        (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+        return false;
+    refused = connect(fd, (const struct sockaddr *)un, size) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int listen_unix(PyObject *path, const struct sockaddr_un *un, socklen_t size, int backlog) {
+    PyObject *what;
+    int fd;
+    if (is_left_over(un, size))
+        unlink(un->sun_path);
+    fd = listen_on((const struct sockaddr *)un, size, backlog, false);
+    if (fd >= 0)
+        return fd;
+    what = PyObject_Repr(path);
+    raise_listen("serve_unix", what, -fd, strerror(-fd));
+    Py_XDECREF(what);
     return -1;
 }
 
@@ -214,20 +287,22 @@ static PyObject *port_of(int fd) {
     PyObject *tuple, *port;
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
         return PyErr_SetFromErrno(PyExc_OSError);
-    if (!(tuple = address_tuple(&address, size)))
-        return NULL;
+    if (!(tuple = address_tuple(&address, size)) || tuple == Py_None)
+        return tuple;
     port = Py_NewRef(PyTuple_GET_ITEM(tuple, 1));
     Py_DECREF(tuple);
     return port;
 }
 
-static ServerObject *server_new(LoopObject *loop, int fd, PyObject *handler) {
+/* Takes over fd. */
+static ServerObject *server_new(LoopObject *loop, int fd, PyObject *handler, PyObject *context) {
     ServerObject *self = (ServerObject *)loop->state->Server->tp_alloc(loop->state->Server, 0);
     int err = 0;
     if (self) {
         self->loop = (LoopObject *)Py_NewRef(loop);
         self->io.fd = -1;
         self->handler = Py_NewRef(handler);
+        self->context = Py_XNewRef(context);
         self->op = (struct cp_op){.kind = CP_OP_ACCEPT, .done = accept_done};
     }
     if (self && (self->port = port_of(fd)) && (err = cp_io_open(&loop->core, &self->io, fd)) == 0)
@@ -241,51 +316,119 @@ static ServerObject *server_new(LoopObject *loop, int fd, PyObject *handler) {
     return NULL;
 }
 
-static PyObject *serve(LoopObject *loop, PyObject *handler, const char *host, int port, int backlog,
-                       bool reuse_port) {
-    PromiseObject *p = promise_new(loop);
-    ServerObject *self = NULL;
-    int fd;
-    if (!p)
+static int own_file(ServerObject *self, const char *path) {
+    struct stat found;
+    if (!*path || stat(path, &found) < 0)
+        return 0;
+    if (!(self->path = PyMem_Malloc(strlen(path) + 1))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    strcpy(self->path, path);
+    self->inode = found.st_ino;
+    return 0;
+}
+
+/* The promise of a server (stolen; NULL: of the raised exception) that begins to accept. */
+static PyObject *begin_serving(LoopObject *loop, ServerObject *self) {
+    PromiseObject *p;
+    if (self && accept_more(self) < 0)
+        Py_CLEAR(self);
+    if (!self)
+        return raised_is_fatal() ? NULL : stream_rejected_raised(loop);
+    if (!(p = promise_new(loop))) {
+        Py_DECREF(self);
         return NULL;
-    if ((fd = open_listener(host, port, backlog, reuse_port)) >= 0)
-        self = server_new(loop, fd, handler);
-    if (self && accept_more(self) == 0)
-        promise_fulfil(p, (PyObject *)self);
-    else if (promise_reject_raised(p) < 0)
-        Py_CLEAR(p);
+    }
+    promise_fulfil(p, (PyObject *)self);
     return (PyObject *)p;
 }
 
-const char cp_serve_tcp_doc[] =
-    "serve_tcp(handler, host, port, *, backlog=1024, reuse_port=False) -> Promise[Server]\n--\n\n"
-    "Listens, and calls handler(stream) for each connection. When that returns a coroutine or a "
-    "promise,\n"
-    "the stream is closed once it settles; a failure is reported and the server lives on. host "
-    "None: all\n"
-    "IPv4 addresses; port 0: one that is free, see Server.port.";
-PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"handler", "host", "port", "backlog", "reuse_port", NULL};
-    PyObject *handler, *promise;
-    const char *host;
-    int port, backlog = 1024, reuse_port = 0;
+/* The parameters that both calls have. New reference to the loop; *context: new reference or NULL. */
+static LoopObject *check_serve(PyObject *module, PyObject *handler, PyObject *tls, const char *call,
+                               PyObject **context) {
     LoopObject *loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ozi|$ip:serve_tcp", keywords, &handler, &host,
-                                     &port, &backlog, &reuse_port))
+    *context = NULL;
+    if (!PyCallable_Check(handler)) {
+        PyErr_Format(PyExc_TypeError, "%s(handler, ...): handler must be callable, not %.200s",
+                     call, Py_TYPE(handler)->tp_name);
         return NULL;
-    if (!PyCallable_Check(handler))
-        return PyErr_Format(PyExc_TypeError,
-                            "serve_tcp(handler, ...): handler must be callable, not %.200s",
-                            Py_TYPE(handler)->tp_name);
+    }
+    if (tls != Py_None && !(*context = tls_context(tls, true)))
+        return NULL;
+    if (!(loop = loop_current(state_of_module(module))))
+        Py_CLEAR(*context);
+    return loop;
+}
+
+const char cp_serve_tcp_doc[] =
+    "serve_tcp(handler, host, port, *, backlog=1024, reuse_port=False, tls=None) -> "
+    "Promise[Server]\n--\n\n"
+    "Listens, and calls handler(stream) for each connection. When that returns a coroutine or a\n"
+    "promise, the stream is closed once it settles; a failure is reported and the server lives "
+    "on.\n"
+    "host None: all IPv4 addresses; port 0: one that is free, see Server.port. tls: an\n"
+    "ssl.SSLContext with a certificate; the handler gets the streams that have shaken hands.";
+PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"handler", "host", "port", "backlog", "reuse_port", "tls", NULL};
+    PyObject *handler, *promise, *tls = Py_None, *context;
+    const char *host;
+    int fd, port, backlog = 1024, reuse_port = 0;
+    LoopObject *loop;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ozi|$ipO:serve_tcp", keywords, &handler, &host,
+                                     &port, &backlog, &reuse_port, &tls))
+        return NULL;
     if (port < 0 || port > 65535)
         return PyErr_Format(PyExc_ValueError,
                             "serve_tcp(handler, host, port): port must be 0 to 65535, not %d",
                             port);
-    if (!(loop = loop_current(state_of_module(module))))
+    if (!(loop = check_serve(module, handler, tls, "serve_tcp", &context)))
         return NULL;
-    promise = serve(loop, handler, host, port, backlog, reuse_port);
+    fd = listen_tcp(host, port, backlog, reuse_port);
+    promise = begin_serving(loop, fd < 0 ? NULL : server_new(loop, fd, handler, context));
+    Py_XDECREF(context);
     Py_DECREF(loop);
     return promise;
+}
+
+const char cp_serve_unix_doc[] =
+    "serve_unix(handler, path, *, backlog=1024, tls=None) -> Promise[Server]\n--\n\n"
+    "As serve_tcp(), on a Unix socket. The file that a dead server left is replaced; the server's\n"
+    "own goes when it closes. A path that begins with a zero byte is an abstract name.";
+PyObject *cp_serve_unix(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"handler", "path", "backlog", "tls", NULL};
+    PyObject *handler, *path, *promise, *tls = Py_None, *context;
+    struct sockaddr_storage address;
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
+    socklen_t size;
+    int fd, backlog = 1024;
+    LoopObject *loop;
+    ServerObject *self;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$iO:serve_unix", keywords, &handler, &path,
+                                     &backlog, &tls) ||
+        unix_address(path, "serve_unix", &address, &size) < 0 ||
+        !(loop = check_serve(module, handler, tls, "serve_unix", &context)))
+        return NULL;
+    fd = listen_unix(path, un, size, backlog);
+    self = fd < 0 ? NULL : server_new(loop, fd, handler, context);
+    if (self && own_file(self, un->sun_path) < 0)
+        Py_CLEAR(self);
+    promise = begin_serving(loop, self);
+    Py_XDECREF(context);
+    Py_DECREF(loop);
+    return promise;
+}
+
+/* ---- The object */
+
+/* Stops listening; its file, if it is still the same, goes as well. */
+static void server_stop(ServerObject *self) {
+    struct stat found;
+    cp_io_close(&self->loop->core, &self->io);
+    if (self->path && stat(self->path, &found) == 0 && found.st_ino == self->inode)
+        unlink(self->path);
+    PyMem_Free(self->path);
+    self->path = NULL;
 }
 
 PyDoc_STRVAR(
@@ -295,7 +438,7 @@ static PyObject *server_close(ServerObject *self, PyObject *Py_UNUSED(args)) {
     if (self->loop->open) {
         if (loop_check(self->loop, "close a server of") < 0)
             return NULL;
-        cp_io_close(&self->loop->core, &self->io);
+        server_stop(self);
     }
     return loop_settled_none(self->loop);
 }
@@ -315,6 +458,7 @@ static int server_traverse(ServerObject *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->loop);
     Py_VISIT(self->handler);
+    Py_VISIT(self->context);
     return 0;
 }
 
@@ -327,7 +471,9 @@ static void server_dealloc(ServerObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     if (self->loop && self->loop->open && self->loop->forks == fork_count())
-        cp_io_close(&self->loop->core, &self->io);
+        server_stop(self);
+    PyMem_Free(self->path);
+    Py_XDECREF(self->context);
     Py_XDECREF(self->handler);
     Py_XDECREF(self->port);
     Py_XDECREF(self->loop);
@@ -338,13 +484,15 @@ static void server_dealloc(ServerObject *self) {
 static PyMethodDef server_methods[] = {
     {"close", (PyCFunction)server_close, METH_NOARGS, server_close_doc},
     {"_resume", (PyCFunction)server_resume, METH_NOARGS, NULL},
+    {"_handle", (PyCFunction)server_handle, METH_O, NULL},
     {"__aenter__", (PyCFunction)server_aenter, METH_NOARGS, NULL},
     {"__aexit__", (PyCFunction)server_aexit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef server_members[] = {
-    {"port", T_OBJECT_EX, offsetof(ServerObject, port), READONLY, "the port it listens on"},
+    {"port", T_OBJECT_EX, offsetof(ServerObject, port), READONLY,
+     "the port it listens on; None of a Unix socket"},
     {"connections", T_PYSSIZET, offsetof(ServerObject, connections), READONLY,
      "accepted streams that are still open"},
     {NULL, 0, 0, 0, NULL},

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/un.h>
 
 StreamObject *stream_new(LoopObject *loop, int fd) {
     StreamObject *self = (StreamObject *)loop->state->Stream->tp_alloc(loop->state->Stream, 0);
@@ -92,10 +93,12 @@ static PyObject *stream_close(StreamObject *self, PyObject *Py_UNUSED(args)) {
     if (self->loop->open && loop_check(self->loop, "close a stream of") < 0)
         return NULL;
     if (self->closing)
-        return Py_NewRef(self->closing);
-    if (self->io.fd >= 0 && self->queued && !self->error) {
+        return (PyObject *)promise_derive(self->closing, CP_PASS, NULL);
+    if (self->tls && self->io.fd >= 0 && !stream_is_shaking(self) && !self->error)
+        tls_say_goodbye(self);
+    if (self->io.fd >= 0 && (self->queued || self->file) && !self->error) {
         self->closing = promise_new(self->loop);
-        return Py_XNewRef(self->closing);
+        return self->closing ? (PyObject *)promise_derive(self->closing, CP_PASS, NULL) : NULL;
     }
     stream_abort(self);
     return loop_settled_none(self->loop);
@@ -127,6 +130,31 @@ PyObject *address_tuple(const struct sockaddr_storage *address, socklen_t size) 
     return Py_NewRef(Py_None);
 }
 
+int unix_address(PyObject *path, const char *call, struct sockaddr_storage *address,
+                 socklen_t *size) {
+    struct sockaddr_un *un = (struct sockaddr_un *)address;
+    PyObject *given = PyOS_FSPath(path), *bytes = given;
+    size_t length;
+    if (given && PyUnicode_Check(given)) {
+        bytes = PyUnicode_EncodeFSDefault(given);
+        Py_DECREF(given);
+    }
+    if (!bytes)
+        return -1;
+    length = (size_t)PyBytes_GET_SIZE(bytes);
+    *un = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (length && length < sizeof un->sun_path)
+        memcpy(un->sun_path, PyBytes_AS_STRING(bytes), length);
+    else
+        PyErr_Format(PyExc_ValueError, "%s(%R): the path of a Unix socket has 1 to %zu bytes", call,
+                     path, sizeof un->sun_path - 1);
+    if (length && length < sizeof un->sun_path && *un->sun_path && strlen(un->sun_path) != length)
+        PyErr_Format(PyExc_ValueError, "%s(%R): a zero byte in the path", call, path);
+    Py_DECREF(bytes);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 static PyObject *stream_get_peername(StreamObject *self, void *Py_UNUSED(closure)) {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
@@ -139,11 +167,20 @@ static PyObject *stream_get_closed(StreamObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(self->io.fd < 0 || self->closing);
 }
 
+static PyObject *stream_get_ssl_object(StreamObject *self, void *Py_UNUSED(closure)) {
+    PyObject *object = stream_ssl_object(self);
+    return Py_NewRef(object ? object : Py_None);
+}
+
 static PyObject *stream_repr(StreamObject *self) {
     return PyUnicode_FromFormat("<cpromise.Stream %s>", self->io.fd < 0 ? "closed" : "open");
 }
 
 static int stream_traverse(StreamObject *self, visitproc visit, void *arg) {
+    PyObject *promise, *file;
+    sendfile_traverse_into(self, &promise, &file);
+    Py_VISIT(promise);
+    Py_VISIT(file);
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->loop);
     Py_VISIT(self->server);
@@ -151,7 +188,7 @@ static int stream_traverse(StreamObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->separator);
     Py_VISIT(self->drained);
     Py_VISIT(self->closing);
-    return 0;
+    return tls_traverse(self->tls, visit, arg);
 }
 
 static int stream_clear(StreamObject *self) {
@@ -168,7 +205,9 @@ static void stream_dealloc(StreamObject *self) {
     if (self->loop && self->loop->forks == fork_count())
         stream_abort(self);
     stream_clear(self);
+    sendfile_failed(self, -ECANCELED);
     stream_forget_writes(self);
+    tls_free(self->tls);
     PyMem_Free(self->held);
     Py_XDECREF(self->loop);
     PyObject_GC_Del(self);
@@ -182,8 +221,11 @@ static PyMethodDef stream_methods[] = {
      stream_readuntil_doc},
     {"write", (PyCFunction)stream_write, METH_O, stream_write_doc},
     {"writelines", (PyCFunction)stream_writelines, METH_O, stream_writelines_doc},
+    {"sendfile", (PyCFunction)(void (*)(void))stream_sendfile, METH_VARARGS | METH_KEYWORDS,
+     stream_sendfile_doc},
     {"send_eof", (PyCFunction)stream_send_eof, METH_NOARGS, stream_send_eof_doc},
     {"close", (PyCFunction)stream_close, METH_NOARGS, close_doc},
+    {"_expire_tls", (PyCFunction)stream_expire_tls, METH_NOARGS, NULL},
     {"__aenter__", (PyCFunction)stream_aenter, METH_NOARGS, NULL},
     {"__aexit__", (PyCFunction)stream_aexit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -192,6 +234,8 @@ static PyMethodDef stream_methods[] = {
 static PyGetSetDef stream_getset[] = {
     {"closed", (getter)stream_get_closed, NULL,
      "whether the stream is closed, or will be once all is sent", NULL},
+    {"ssl_object", (getter)stream_get_ssl_object, NULL,
+     "the ssl.SSLObject that knows the certificate and the cipher; None without TLS", NULL},
     {"peername", (getter)stream_get_peername, NULL,
      "(host, port) of the other end, None when closed", NULL},
     {NULL, NULL, NULL, NULL, NULL},

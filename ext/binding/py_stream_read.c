@@ -23,9 +23,11 @@ static void raise_stream_error(const char *name, PyObject *first, Py_ssize_t sec
 
 /* ---- Held bytes */
 
-static int hold(StreamObject *self, const char *data, size_t size) {
+int stream_hold(StreamObject *self, const char *data, size_t size) {
     size_t room = self->room ? self->room : FIRST_ROOM;
     char *held;
+    if (!size)
+        return 0;
     if (self->start + self->length + size > self->room && self->start) {
         memmove(self->held, self->held + self->start, self->length);
         self->start = 0;
@@ -134,12 +136,12 @@ static PyObject *take_fresh(StreamObject *self, const char *data, size_t size) {
     size_t used = 0;
     PyObject *bytes;
     if (self->length) {
-        if (hold(self, data, size) < 0)
+        if (stream_hold(self, data, size) < 0)
             return PyErr_NoMemory();
         return take_held(self);
     }
     bytes = take_wanted(self, data, size, &used);
-    if (used < size && hold(self, data + used, size - used) < 0) {
+    if (used < size && stream_hold(self, data + used, size - used) < 0) {
         Py_CLEAR(bytes);
         PyErr_NoMemory();
     }
@@ -182,12 +184,21 @@ static bool is_abandoned(StreamObject *self) {
     return self->reading && cp_promise_state(&self->reading->core) != CP_PENDING;
 }
 
-/* Nobody waits for these bytes any more: they are kept for the next read. */
+/* What came is held: as it is, or what TLS makes of it. 0 or -1. */
+static int keep(StreamObject *self, ssize_t size) {
+    if (self->tls)
+        return tls_received(self, self->read_op.data, (size_t)size);
+    self->eof = size == 0;
+    if (stream_hold(self, self->read_op.data, (size_t)size) == 0)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
+}
+
+/* Nobody waits for these bytes any more. */
 static void keep_for_later(StreamObject *self, ssize_t size) {
     forget_read(self);
-    self->eof = size == 0;
-    if (size > 0 && hold(self, self->read_op.data, (size_t)size) < 0) {
-        PyErr_NoMemory();
+    if (keep(self, size) < 0) {
         loop_report(self->loop, (PyObject *)self);
         stream_abort(self);
     }
@@ -197,6 +208,12 @@ static void keep_for_later(StreamObject *self, ssize_t size) {
 static bool received(StreamObject *self) {
     ssize_t size = self->read_op.result;
     PyObject *bytes;
+    if (stream_is_shaking(self)) {
+        if (size >= 0)
+            return tls_shake_with(self, self->read_op.data, (size_t)size);
+        tls_failed(self, (int)size);
+        return true;
+    }
     if (size < 0) {
         fail_read(self, (int)size);
         return true;
@@ -205,15 +222,17 @@ static bool received(StreamObject *self) {
         keep_for_later(self, size);
         return true;
     }
-    self->eof = size == 0;
-    bytes = size ? take_fresh(self, self->read_op.data, (size_t)size) : take_held(self);
+    if (size > 0 && !self->tls)
+        bytes = take_fresh(self, self->read_op.data, (size_t)size);
+    else
+        bytes = keep(self, size) < 0 ? NULL : take_held(self);
     if (!bytes && !PyErr_Occurred())
         return false;
     finish_read(self, bytes);
     return true;
 }
 
-static void read_more(StreamObject *self) {
+void stream_read_more(StreamObject *self) {
     int done;
     self->read_op.len = self->mode == READ_SOME ? (size_t)self->wanted : CP_BUFFER;
     do {
@@ -221,6 +240,8 @@ static void read_more(StreamObject *self) {
         self->receiving = done == 0;
         if (done == 0)
             Py_INCREF(self);
+        else if (done < 0 && stream_is_shaking(self))
+            tls_failed(self, done);
         else if (done < 0)
             fail_read(self, done);
     } while (done > 0 && !received(self));
@@ -230,7 +251,7 @@ int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     StreamObject *self = cp_container_of(op, StreamObject, read_op);
     self->receiving = false;
     if (!received(self))
-        read_more(self);
+        stream_read_more(self);
     Py_DECREF(self);
     return 0;
 }
@@ -258,7 +279,7 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
         return NULL;
     promise = Py_NewRef(self->reading);
     if (!self->receiving)
-        read_more(self);
+        stream_read_more(self);
     return promise;
 }
 

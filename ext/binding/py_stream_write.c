@@ -44,6 +44,7 @@ static void push(StreamObject *self, PyObject *chunk, Py_ssize_t sent) {
 static void pop(StreamObject *self) {
     PyObject *chunk = self->chunks[self->first++];
     self->sent = 0;
+    sendfile_chunk_sent(self);
     if (--self->count == 0)
         self->first = 0;
     Py_DECREF(chunk);
@@ -102,6 +103,7 @@ static void finish_close(StreamObject *self) {
 static void writes_ended(StreamObject *self, int error) {
     if (error && error != -ECANCELED)
         self->error = error;
+    sendfile_failed(self, error);
     stream_forget_writes(self);
     settle_drained(self, error);
     if (self->shut && !error)
@@ -114,7 +116,9 @@ static void writes_ended(StreamObject *self, int error) {
  * memory to gather they go one by one. */
 static void aim(StreamObject *self) {
     struct cp_op *op = &self->write_op;
+    uint32_t before = sendfile_chunks_before(self);
     uint32_t count = self->count < CP_GATHER ? self->count : CP_GATHER;
+    count = count < before ? count : before;
     if (count > 1 && !self->gather)
         self->gather = PyMem_Malloc(CP_GATHER * sizeof *self->gather);
     if (count == 1 || !self->gather) {
@@ -134,34 +138,50 @@ static void aim(StreamObject *self) {
     op->len = count;
 }
 
+/* What the operation did. False: it failed. */
+static bool progress(StreamObject *self) {
+    ssize_t result = self->write_op.result;
+    if (self->write_op.kind == CP_OP_SENDFILE)
+        return sendfile_progress(self, result);
+    if (result < 0)
+        return false;
+    advance(self, result);
+    return true;
+}
+
 /* Sends from the queue until it is empty or the socket is full. */
 static void flush(StreamObject *self) {
     int done;
-    while (self->count) {
-        aim(self);
+    while (self->count || self->file) {
+        if (sendfile_is_next(self))
+            sendfile_aim(self);
+        else
+            aim(self);
         done = cp_io_submit(&self->loop->core, &self->io, &self->write_op);
         if (done == 0) {
             Py_INCREF(self);
             settle_drained(self, 0);
             return;
         }
-        if (done < 0 || self->write_op.result < 0) {
+        if (done < 0 || !progress(self)) {
             writes_ended(self, done < 0 ? done : (int)self->write_op.result);
             return;
         }
-        advance(self, self->write_op.result);
     }
     writes_ended(self, 0);
 }
 
+void stream_flush(StreamObject *self) {
+    if (!self->write_op.pending)
+        flush(self);
+}
+
 int stream_write_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     StreamObject *self = cp_container_of(op, StreamObject, write_op);
-    if (op->result < 0) {
-        writes_ended(self, (int)op->result);
-    } else {
-        advance(self, op->result);
+    if (self->io.fd < 0 || !progress(self))
+        writes_ended(self, op->result < 0 ? (int)op->result : -ECANCELED);
+    else
         flush(self);
-    }
     Py_DECREF(self);
     return 0;
 }
@@ -180,7 +200,7 @@ static void flush_late(StreamObject *self) {
 void run_flush(struct cp_job *job) {
     StreamObject *self = cp_container_of(job, StreamObject, flush_job);
     self->late = false;
-    if (self->count && !self->write_op.pending) {
+    if ((self->count || self->file) && !self->write_op.pending) {
         if (self->io.fd >= 0)
             flush(self);
         else
@@ -246,7 +266,7 @@ PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk) {
     uint64_t turn = self->loop->core.stats.turns;
     if (reserve(self) < 0)
         return NULL;
-    if (!self->count && self->turn != turn) {
+    if (!self->count && !self->file && self->turn != turn) {
         self->turn = turn;
         return write_at_once(self, chunk);
     }
@@ -260,6 +280,17 @@ PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk) {
     return below_or_drained(self);
 }
 
+PyObject *stream_refuse_write(StreamObject *self) {
+    if (self->error)
+        return write_failed(self, self->error);
+    if (self->io.fd < 0 || self->closing)
+        return stream_rejected(self, PyExc_ConnectionAbortedError,
+                               "write on a stream that is closed");
+    if (self->shut)
+        return stream_rejected(self, PyExc_RuntimeError, "write after send_eof()");
+    return NULL;
+}
+
 const char stream_write_doc[] =
     "write($self, data, /) -> Promise[None]\n--\n\n"
     "Sends bytes in order. The promise is settled already while less than 64 KiB wait to be sent;\n"
@@ -270,15 +301,14 @@ PyObject *stream_write(StreamObject *self, PyObject *data) {
     PyObject *chunk, *promise;
     if (loop_check(self->loop, "write to a stream of") < 0)
         return NULL;
-    if (self->error)
-        return write_failed(self, self->error);
-    if (self->io.fd < 0 || self->closing)
-        return stream_rejected(self, PyExc_ConnectionAbortedError,
-                               "write on a stream that is closed");
-    if (self->shut)
-        return stream_rejected(self, PyExc_RuntimeError, "write after send_eof()");
+    if ((promise = stream_refuse_write(self)) || PyErr_Occurred())
+        return promise;
     if (!(chunk = PyBytes_CheckExact(data) ? Py_NewRef(data) : PyBytes_FromObject(data)))
         return NULL;
+    if (self->tls && PyBytes_GET_SIZE(chunk))
+        Py_SETREF(chunk, tls_encrypt(self, chunk));
+    if (!chunk)
+        return stream_rejected_raised(self->loop);
     promise = PyBytes_GET_SIZE(chunk) ? stream_write_chunk(self, chunk) : below_or_drained(self);
     Py_DECREF(chunk);
     return promise;
@@ -295,16 +325,20 @@ PyObject *stream_writelines(StreamObject *self, PyObject *iterable) {
     return promise;
 }
 
-const char stream_send_eof_doc[] = "send_eof($self, /) -> Promise[None]\n--\n\n"
-                                   "Closes the sending half once all is sent; reading goes on.";
+const char stream_send_eof_doc[] =
+    "send_eof($self, /) -> Promise[None]\n--\n\n"
+    "Closes the sending half once all is sent; reading goes on. Not over TLS.";
 PyObject *stream_send_eof(StreamObject *self, PyObject *Py_UNUSED(args)) {
     if (loop_check(self->loop, "close a stream of") < 0)
         return NULL;
     if (self->io.fd < 0 || self->closing)
         return stream_rejected(self, PyExc_ConnectionAbortedError,
                                "send_eof on a stream that is closed");
+    if (self->tls)
+        return stream_rejected(self, PyExc_NotImplementedError,
+                               "TLS has no end of one half only; close() the stream");
     self->shut = true;
-    if (!self->queued)
+    if (!self->queued && !self->file)
         shutdown(self->io.fd, SHUT_WR);
     return loop_settled_none(self->loop);
 }

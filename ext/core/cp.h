@@ -181,13 +181,27 @@ cp_ns cp_now(void);
  * submitted once and completes once. The poller behind it may try and wait (epoll) or hand it to
  * the kernel (io_uring); nobody above the seam can tell. */
 
-enum cp_op_kind { CP_OP_RECV, CP_OP_SEND, CP_OP_SENDV, CP_OP_ACCEPT, CP_OP_CONNECT };
+enum cp_op_kind {
+    CP_OP_RECV,
+    CP_OP_SEND,
+    CP_OP_SENDV,
+    CP_OP_SENDFILE,
+    CP_OP_ACCEPT,
+    CP_OP_CONNECT
+};
+
+/* The bytes of a file from `offset` on; SENDFILE sends op->len of them at most, and a result of 0
+ * means that the file ends there. */
+struct cp_file_range {
+    int fd;
+    int64_t offset;
+};
 
 struct cp_op {
     /* set by the submitter */
     uint8_t kind;
     void *buf;  /* RECV: NULL means the loop's own buffer, see `data`. SEND: the bytes. SENDV: an
-                   array of struct iovec. CONNECT: sockaddr. They must stay until done */
+                   array of struct iovec. SENDFILE: a struct cp_file_range. CONNECT: sockaddr. They must stay until done */
     size_t len; /* bytes of buf; of SENDV, its elements, at most CP_GATHER; RECV into the loop's
                    buffer: the most that may be read */
     int (*done)(

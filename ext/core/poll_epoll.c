@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -98,6 +99,15 @@ static ssize_t try_sendv(struct cp_io *io, struct cp_op *op) {
     return n;
 }
 
+static ssize_t try_sendfile(struct cp_io *io, struct cp_op *op) {
+    const struct cp_file_range *range = op->buf;
+    off_t offset = range->offset;
+    ssize_t n = or_errno(sendfile(io->fd, range->fd, &offset, op->len));
+    if (n == -EAGAIN)
+        io->ready &= (uint8_t)~WRITABLE;
+    return n;
+}
+
 static ssize_t try_accept(struct cp_io *io) {
     ssize_t fd;
     do /* a connection that was dropped before we came is nobody's error */
@@ -116,6 +126,8 @@ static ssize_t try_connect(struct cp_io *io, struct cp_op *op) {
         if (connect(io->fd, op->buf, (socklen_t)op->len) == 0)
             return 0;
         io->ready &= (uint8_t)~WRITABLE;
+        if (errno == EAGAIN) /* a Unix socket's backlog is full: no event will tell */
+            return -EBUSY;
         return errno == EINPROGRESS ? -EAGAIN : -errno;
     }
     getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &size);
@@ -130,6 +142,8 @@ static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
         return try_send(io, op);
     case CP_OP_SENDV:
         return try_sendv(io, op);
+    case CP_OP_SENDFILE:
+        return try_sendfile(io, op);
     case CP_OP_ACCEPT:
         return try_accept(io);
     default:

@@ -1,13 +1,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent import futures
+from os import PathLike
+from ssl import SSLContext, SSLObject
 from contextvars import Context
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, final, overload, type_check_only
 
-from _typeshed import StrOrBytesPath
+from _typeshed import FileDescriptorLike
 from typing_extensions import Buffer, ParamSpec, Self, TypeVarTuple, Unpack
 
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _K = TypeVar("_K")
@@ -40,6 +43,7 @@ __all__ = [
     "all_settled_keyed",
     "attach",
     "connect_tcp",
+    "connect_unix",
     "get_running_loop",
     "interval",
     "map",
@@ -47,6 +51,7 @@ __all__ = [
     "promisify",
     "run",
     "serve_tcp",
+    "serve_unix",
     "sleep",
     "to_thread",
 ]
@@ -226,10 +231,13 @@ class Stream:
     def readuntil(self, separator: bytes = b"\n", limit: int = 65536) -> Promise[bytes]: ...
     def write(self, data: Buffer, /) -> Promise[None]: ...
     def writelines(self, iterable: Iterable[Buffer], /) -> Promise[None]: ...
+    def sendfile(self, file: FileDescriptorLike, offset: int = 0, count: int | None = None) -> Promise[int]: ...
     def send_eof(self) -> Promise[None]: ...
     def close(self) -> Promise[None]: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def ssl_object(self) -> SSLObject | None: ...
     @property
     def peername(self) -> tuple[Any, ...] | None: ...
     def __aiter__(self) -> AsyncIterator[bytes]: ...
@@ -242,7 +250,7 @@ class Stream:
 @final
 class Server:
     @property
-    def port(self) -> int: ...
+    def port(self) -> Any: ...  # int; None of a Unix socket
     @property
     def connections(self) -> int: ...
     def close(self) -> Promise[None]: ...
@@ -254,7 +262,7 @@ class Server:
 @final
 class File:
     @property
-    def name(self) -> StrOrBytesPath | int: ...
+    def name(self) -> _Path | int: ...
     @property
     def mode(self) -> str: ...
     @property
@@ -319,9 +327,23 @@ def map(iterable: Iterable[_U | Awaitable[_U]], fn: Callable[[_U], _T], /, concu
 def promisify(fn: Callable[..., object]) -> Callable[..., Promise[Any]]: ...
 def attach(asyncio_loop: asyncio.AbstractEventLoop) -> Loop: ...
 def get_running_loop() -> Loop: ...
-def connect_tcp(host: str, port: int, *, timeout: float | None = None) -> Promise[Stream]: ...
+def connect_tcp(
+    host: str, port: int, *, timeout: float | None = None, tls: SSLContext | bool | None = None, server_hostname: str | None = None
+) -> Promise[Stream]: ...
+def connect_unix(
+    path: _Path, *, timeout: float | None = None, tls: SSLContext | bool | None = None, server_hostname: str | None = None
+) -> Promise[Stream]: ...
 def serve_tcp(
-    handler: Callable[[Stream], object], host: str | None, port: int, *, backlog: int = 1024, reuse_port: bool = False
+    handler: Callable[[Stream], object],
+    host: str | None,
+    port: int,
+    *,
+    backlog: int = 1024,
+    reuse_port: bool = False,
+    tls: SSLContext | None = None,
 ) -> Promise[Server]: ...
-def open_file(path: StrOrBytesPath | int, mode: str = "rb", *, buffering: int = -1) -> Promise[File]: ...
+def serve_unix(
+    handler: Callable[[Stream], object], path: _Path, *, backlog: int = 1024, tls: SSLContext | None = None
+) -> Promise[Server]: ...
+def open_file(path: _Path | int, mode: str = "rb", *, buffering: int = -1) -> Promise[File]: ...
 def to_thread(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...

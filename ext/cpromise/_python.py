@@ -1,5 +1,10 @@
 """What of the native part is written in Python: its exceptions, and some functions that it calls."""
 
+import errno
+import os
+
+COPY_SIZE = 256 * 1024  # bytes that copy_file reads at once
+
 
 class PromiseError(Exception):
     """Base of the errors that cpromise itself raises."""
@@ -65,3 +70,24 @@ def breathe():
 async def awaiting(awaitable):
     """For run(): the coroutine of an object that can be awaited and is nothing else."""
     return await awaitable
+
+
+async def copy_file(stream, file, offset, count):
+    """What sendfile() does where the kernel does not: reads on a pool thread and writes. count -1: to the end."""
+    from ._cpromise import to_thread
+
+    fd = file if isinstance(file, int) else file.fileno()
+    sent, read = 0, os.pread
+    while size := COPY_SIZE if count < 0 else min(COPY_SIZE, count - sent):
+        try:
+            data = await (to_thread(os.pread, fd, size, offset + sent) if read is os.pread else to_thread(os.read, fd, size))
+        except OSError as error:
+            if error.errno != errno.ESPIPE or read is os.read:
+                raise
+            read = os.read  # a pipe has no offsets
+            continue
+        if not data:
+            break
+        await stream.write(data)
+        sent += len(data)
+    return sent
