@@ -25,6 +25,7 @@ typedef struct {
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
+    PyTypeObject *File;
     PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
@@ -293,6 +294,7 @@ enum binding_kind {
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
     KIND_RESOLVE,  /* a Connector that comes back from name resolution */
+    KIND_NATIVE,   /* a native_work that comes back from the pool */
     KIND_FLUSH,    /* a Stream that sends what the turn has written */
     KIND_SETTLER,  /* a resolve or reject that was called on a foreign thread */
 };
@@ -472,9 +474,12 @@ extern const char face_add_done_callback_doc[], face_remove_done_callback_doc[],
 extern PyType_Spec promise_spec, settler_spec, typed_catch_spec, combiner_spec, loop_spec,
     timer_spec, callback_spec, watcher_spec;
 extern PyType_Spec stream_spec, server_spec, connector_spec, work_spec;
+extern PyType_Spec file_spec;
 
 /* ---- Module functions that live in their own files (METH_FASTCALL | METH_KEYWORDS): module.c
  * lists them */
+extern const char cp_open_file_doc[];
+PyObject *cp_open_file(PyObject *module, PyObject *args, PyObject *kwargs);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
     cp_serve_tcp_doc[], cp_to_thread_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
@@ -493,6 +498,23 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 void *worker_start(struct cp_loop *loop);
 void worker_end(struct cp_loop *loop, void *worker);
 void work_drop(struct cp_work *work);
+/* Work on the pool that is C code and touches no Python object there: its job is KIND_NATIVE. */
+struct native_work {
+    struct cp_work core;
+    void (*home)(struct native_work *);  /* it has run; on the loop's thread, and owns itself now */
+    void (*never)(struct native_work *); /* the loop closes and it will not come home: tells whoever
+                                            waits; not to be freed */
+    void (*free)(struct native_work *);  /* on any thread that holds the GIL, after never() */
+};
+#define NATIVE_OF(job_ptr) cp_container_of(job_ptr, struct native_work, core.job)
+static inline int run_native(struct cp_job *job) {
+    NATIVE_OF(job)->home(NATIVE_OF(job));
+    return 0;
+}
+static inline void native_drop(struct native_work *work) {
+    work->never(work);
+    work->free(work);
+}
 /* A name was resolved, or never will be. py_connect.c */
 int run_resolved(struct cp_job *job);
 void resolve_drop(struct cp_work *work);
