@@ -518,6 +518,7 @@ static int wait_for_completion(struct cp_loop *loop, struct uring_state *s, cp_n
     return err;
 }
 
+/* After the call, which makes it readable as well; what came between the two, poll_idle sees. */
 static void quiet_event_fd(struct cp_loop *loop, struct uring_state *s) {
     uint64_t count;
     loop->stats.syscalls++;
@@ -530,12 +531,12 @@ static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     int err;
     loop->stats.polls++;
     give_back_lent(s);
-    if (s->event_fd >= 0)
-        quiet_event_fd(loop, s);
     if (timeout == 0 || io_uring_cq_ready(&s->ring))
         err = look(loop, s);
     else
         err = wait_for_completion(loop, s, timeout);
+    if (s->event_fd >= 0)
+        quiet_event_fd(loop, s);
     s->left = io_uring_cq_ready(&s->ring);
     /* EBUSY, EAGAIN: the kernel wants its completions taken, or has no memory just now */
     return err >= 0 || err == -ETIME || err == -EINTR || err == -EBUSY || err == -EAGAIN ? 0 : err;
