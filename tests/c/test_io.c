@@ -151,6 +151,49 @@ static void a_full_socket_finishes_its_write_when_there_is_room(void **state) {
     close(fds[1]);
 }
 
+static void a_full_socket_can_be_closed(void **state) {
+    static char block[16 << 20];
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SEND, .buf = block, .len = sizeof block, .done = on_done};
+    int fds[2];
+    (void)state;
+    for (int i = 1; i < 3; i++) {
+        pair(fds);
+        cp_io_open(&loop, &io, fds[0]);
+        while (cp_io_submit(&loop, &io, &op) == 1)
+            assert_true(op.result > 0);
+        if (i == 2)
+            assert_int_equal(cp_loop_step(&loop, 0), 0);
+        cp_io_close(&loop, &io);
+        step_until(i);
+        assert_int_equal(op.result, -ECANCELED);
+        close(fds[1]);
+    }
+}
+
+/* The reset comes while nobody reads: the next read is told. */
+static void a_reset_is_told_to_the_next_read(void **state) {
+    struct linger hard = {.l_onoff = 1};
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2], tested = family;
+    (void)state;
+    family = AF_INET; /* the others have no resets */
+    pair(fds);
+    family = tested;
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    cp_io_cancel(&loop, &op);
+    setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close(fds[1]);
+    step_until(1);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_int_equal(op.result, -ECONNRESET);
+    cp_io_close(&loop, &io);
+}
+
 static void closing_completes_what_pends_with_ecanceled(void **state) {
     struct cp_io io;
     struct cp_op op = recv_op();
@@ -472,6 +515,8 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
         cmocka_unit_test_setup_teardown(end_of_file_right_behind_the_bytes_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(a_full_socket_finishes_its_write_when_there_is_room, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_full_socket_can_be_closed, begin, end),
+        cmocka_unit_test_setup_teardown(a_reset_is_told_to_the_next_read, begin, end),
         cmocka_unit_test_setup_teardown(closing_completes_what_pends_with_ecanceled, begin, end),
         cmocka_unit_test_setup_teardown(cancel_ends_one_operation_and_leaves_the_descriptor, begin,
                                         end),
@@ -492,5 +537,7 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
 
 int main(void) {
     int failed = run_group(&cp_poller_epoll, AF_UNIX) + run_group(&cp_poller_epoll, AF_INET);
+    if (host_refused(&cp_poller_uring))
+        return failed;
     return failed + run_group(&cp_poller_uring, AF_UNIX) + run_group(&cp_poller_uring, AF_INET);
 }
