@@ -161,9 +161,9 @@ fuzz-order: setup ext  ## N random promise programs here and in node: the traces
 refleak: setup ext  ## References, blocks, files and memory must not grow; LEAK='--bisect' finds the test
 	@$(VENV)/bin/python scripts/refleak $(LEAK)
 
-sanitize: setup  ## Run the tests of the core's threads under ThreadSanitizer
-	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io offload)
-	$(Q)for test in loop io offload; do build/tsan/tests/test_$$test || exit 1; done
+sanitize: setup  ## Run the tests of the core's threads and descriptors under ThreadSanitizer
+	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io poll_uring offload)
+	$(Q)for test in loop io poll_uring offload; do build/tsan/tests/test_$$test || exit 1; done
 
 check:  ## Format, warnings as errors under gcc and clang, directions between rooms
 	@scripts/setup --for check --python "$(PYTHON)"
