@@ -26,6 +26,7 @@ from ._cpromise import (
 )
 from ._python import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
 from ._functions import interval, promisify
+from ._process import Process, spawn
 from ._version import __version__
 from .aio import attach
 
@@ -37,6 +38,7 @@ __all__ = [
     "File",
     "Loop",
     "LoopClosedError",
+    "Process",
     "Promise",
     "PromiseError",
     "RejectionError",
@@ -62,5 +64,6 @@ __all__ = [
     "serve_tcp",
     "serve_unix",
     "sleep",
+    "spawn",
     "to_thread",
 ]
