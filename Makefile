@@ -16,7 +16,11 @@ FLAGS_debug     := -O0 -g3
 FLAGS_asan      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_tsan      := -O1 -g -fsanitize=thread
 CFLAGS          ?= $(FLAGS_$(MODE))
-ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS)
+# liburing is optional: without it there is epoll alone. Its archive is preferred, so that what is built needs no library.
+uring_with       = $(shell printf '\043include <liburing.h>\nint main(void) { return io_uring_setup(IORING_SETUP_DEFER_TASKRUN, 0); }' | \
+                     $(CC) -x c -fPIC -shared -o /dev/null - -x none $(1) 2>/dev/null && echo $(1))
+LIBS_uring      := $(or $(call uring_with,-l:liburing.a),$(call uring_with,-luring))
+ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(if $(LIBS_uring),-DCP_HAVE_URING) $(WARN) $(CFLAGS)
 LIBS_driver     := -lhwloc -ljansson -lm
 LIBS_workloads  := -lcrypto -lm
 
@@ -39,7 +43,7 @@ DRIVER    := $(wildcard runners/driver/*.c)
 WORKLOADS := $(filter-out workloads/reference.c,$(wildcard workloads/*.c))
 CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
 CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
-PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake)
+PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake echo-client echo-epoll echo-uring)
 
 # The interpreter that is built for. Read once, and only when a rule needs it.
 pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
@@ -76,7 +80,7 @@ $(BUILD)/abi-%.o: $$(addsuffix .c,$$(shell echo '$$*' | cut -d/ -f2-))
 
 $(EXTENSION): $$(addprefix $(BUILD)/abi-$$(SOABI)/,$(BINDING:.c=.o)) $(BUILD)/libcploop.a ext/sources.mk
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $(filter %.o %.a,$^) -o $@
+	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $(filter %.o %.a,$^) -o $@ $(LIBS_uring) -Wl,--exclude-libs,ALL
 
 $(PACKAGE)/__init__.py: $(wildcard ext/cpromise/*)
 	$(Q)mkdir -p $(@D) && cp $^ $(@D)/ && touch $@
@@ -103,6 +107,13 @@ $(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c $(CHILD))
 $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
 	$(program) $(LIBS_workloads)
 
+$(BUILD)/echo-client: $(call objects,runners/echo/client.c runners/stats/hist.c)
+	$(program)
+$(BUILD)/echo-epoll: $(call objects,runners/echo/server_epoll.c)
+	$(program)
+$(BUILD)/echo-uring: $(call objects,runners/echo/server_uring.c)
+	$(program) -luring
+
 # What the driver says of its own build: one small object, remade only when the answer changes.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 $(BUILD)/version.c: FORCE
@@ -122,7 +133,7 @@ room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/c/test_%.o $$(TESTLIBS_$$(call room_of,$$*))
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) -pthread
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) $(LIBS_uring) -pthread
 
 test-c-programs: $(CTESTS)
 

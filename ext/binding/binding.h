@@ -83,12 +83,13 @@ struct LoopObject {
     PyObject *guest_of, *guest;    /* the asyncio loop that runs this one, and what speaks to it */
     double slow_callback_duration; /* seconds */
     Py_ssize_t promises_alive;
-    unsigned forks;    /* fork_count() at its birth: a forked child must not use it */
-    uint8_t unhandled; /* enum unhandled_mode */
-    int drives;        /* how many runs of its jobs are under way, one inside the other */
-    int last_breaths;  /* while closing */
-    bool interrupted;  /* run() was left by what ends programs */
-    bool close_wanted; /* close() was called by one of its own jobs */
+    const char *backend_note; /* why the better backend cannot be had, or NULL */
+    unsigned forks;           /* fork_count() at its birth: a forked child must not use it */
+    uint8_t unhandled;        /* enum unhandled_mode */
+    int drives;               /* how many runs of its jobs are under way, one inside the other */
+    int last_breaths;         /* while closing */
+    bool interrupted;         /* run() was left by what ends programs */
+    bool close_wanted;        /* close() was called by one of its own jobs */
     bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
 };
@@ -112,8 +113,16 @@ LoopObject *loop_current(module_state *state);
  */
 LoopObject *loop_current_or_null(module_state *state);
 LoopObject *loop_running_or_null(module_state *state);
-/* A new open loop of this thread that is not its current one. New reference. */
-LoopObject *loop_new(module_state *state);
+/* The same on the backend of that name, also when it is there already: else RuntimeError. */
+LoopObject *loop_current_on(module_state *state, const char *backend);
+/* A new open loop of this thread that is not its current one. New reference, or NULL with
+ * ValueError or OSError when the backend cannot be had. */
+LoopObject *loop_new(module_state *state, const char *backend);
+/* py_backend.c: opens the core of a new loop; checks the backend of one that is there. 0 or -1. */
+int loop_open(LoopObject *loop, const char *backend);
+int loop_check_backend(LoopObject *loop, const char *backend);
+PyObject *loop_get_backend(PyObject *self, void *closure);
+PyObject *loop_get_backend_note(PyObject *self, void *closure);
 /* Methods of Loop in py_run.c */
 PyObject *loop_run(LoopObject *self, PyObject *main);
 PyObject *loop_run_forever(LoopObject *self, PyObject *ignored);
@@ -121,8 +130,6 @@ PyObject *loop_stop(LoopObject *self, PyObject *ignored);
 extern const char loop_run_doc[], loop_run_forever_doc[], loop_stop_doc[];
 /* Runs until `main` has settled; its value (new reference), or NULL with its reason raised. */
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
-/* Whether this build has the backend of that name; sets ValueError. */
-bool loop_has_backend(const char *name);
 /* close() was called by a job, and now there is none any more. */
 void loop_close_wanted(LoopObject *loop);
 /* Closes the asynchronous generators that are unfinished. 0 or -1. */

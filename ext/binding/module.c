@@ -47,7 +47,7 @@ PyDoc_STRVAR(
     "it has settled, closes the loop, and returns main's value or raises its reason. unhandled "
     "says\n"
     "what becomes of a rejection that nobody handles: 'raise' UnhandledRejections, 'warn',\n"
-    "'ignore', or call it as f(promise, reason). debug: as for Loop.");
+    "'ignore', or call it as f(promise, reason). debug, backend: as for Loop.");
 static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"", "debug", "unhandled", "backend", NULL};
     PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL;
@@ -55,7 +55,7 @@ static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
     LoopObject *loop;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOs:run", keywords, &main, &debug,
                                      &unhandled, &backend) ||
-        !loop_has_backend(backend) || !(loop = loop_current(state_of_module(module))))
+        !(loop = loop_current_on(state_of_module(module), backend)))
         return NULL;
     if (loop->running)
         PyErr_SetString(PyExc_RuntimeError,

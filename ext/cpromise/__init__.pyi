@@ -206,7 +206,11 @@ class Loop:
     slow_callback_duration: float
     @property
     def debug(self) -> bool: ...
-    def __new__(cls, *, backend: Literal["auto", "epoll"] = "auto", debug: bool | None = None) -> Self: ...
+    @property
+    def backend(self) -> Literal["epoll", "io_uring"]: ...
+    @property
+    def backend_note(self) -> str | None: ...
+    def __new__(cls, *, backend: Literal["auto", "epoll", "io_uring"] = "auto", debug: bool | None = None) -> Self: ...
     @overload
     def run(self, main: Coroutine[Any, Any, _T] | Awaitable[_T], /) -> _T: ...
     @overload
@@ -316,7 +320,7 @@ def run(
     *,
     debug: bool | None = None,
     unhandled: _Unhandled = "raise",
-    backend: Literal["auto", "epoll"] = "auto",
+    backend: Literal["auto", "epoll", "io_uring"] = "auto",
 ) -> _T: ...
 @overload
 def run(
@@ -325,7 +329,7 @@ def run(
     *,
     debug: bool | None = None,
     unhandled: _Unhandled = "raise",
-    backend: Literal["auto", "epoll"] = "auto",
+    backend: Literal["auto", "epoll", "io_uring"] = "auto",
 ) -> _T: ...
 @overload
 def sleep(seconds: float, /) -> Promise[None]: ...

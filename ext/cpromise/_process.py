@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from _signal import SIGKILL, SIGTERM
+from _signal import SIGKILL, SIGTERM  # type: ignore[import-not-found]
 
 from ._cpromise import Promise, _pipe_stream, _spawn, _when_readable  # type: ignore[import-not-found]
 from ._python import LoopClosedError
