@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent import futures
 from os import PathLike
+from signal import Signals
 from ssl import SSLContext, SSLObject
 from contextvars import Context
 from types import GenericAlias, TracebackType
@@ -53,6 +54,7 @@ __all__ = [
     "run",
     "serve_tcp",
     "serve_unix",
+    "signal",
     "sleep",
     "spawn",
     "to_thread",
@@ -310,6 +312,17 @@ class Process:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
+
+class signal(AsyncIterator[Signals]):
+    def __init__(self, *signums: int) -> None: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Promise[Signals]: ...
+    def aclose(self) -> Promise[None]: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def __del__(self) -> None: ...
 
 _Unhandled = Literal["raise", "warn", "ignore"] | Callable[[Promise[Any] | None, Any], object]
 
