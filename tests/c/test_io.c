@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -375,6 +376,75 @@ static void a_refused_connection_is_an_error(void **state) {
     cp_io_close(&loop, &client);
 }
 
+static void polling_says_when_a_read_would_not_block_and_takes_nothing(void **state) {
+    struct cp_io io;
+    struct cp_op poll_op = {.kind = CP_OP_POLL_IN, .done = on_done};
+    char bytes[2];
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &poll_op), 0);
+    assert_int_equal(write(fds[1], "ab", 2), 2);
+    step_until(1);
+    assert_int_equal(last_result, 0);
+    assert_int_equal(cp_io_submit(&loop, &io, &poll_op), 1); /* it is still so */
+    assert_int_equal(read(io.fd, bytes, 2), 2);
+    assert_int_equal(cp_io_submit(&loop, &io, &poll_op), 0);
+    close(fds[1]);
+    step_until(2);
+    assert_int_equal(last_result, 0);
+    cp_io_close(&loop, &io);
+}
+
+static void polling_for_room_waits_for_the_reader(void **state) {
+    static char block[1 << 16];
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_POLL_OUT, .done = on_done};
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    while (send(fds[0], block, sizeof block, MSG_NOSIGNAL) > 0)
+        ;
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_int_equal(done_count, 0);
+    while (read(fds[1], block, sizeof block) > 0)
+        ;
+    step_until(1);
+    assert_int_equal(last_result, 0);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
+static void a_pipe_is_written_to(void **state) {
+    static char block[1 << 20], sink[1 << 16];
+    struct iovec parts[2] = {{block, sizeof block / 2}, {block, sizeof block / 2}};
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SENDV, .buf = parts, .len = 2, .done = on_done};
+    int ends[2];
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    cp_io_open(&loop, &io, ends[1]);
+    io.plain = true;
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_true(op.result > 0 && op.result < (ssize_t)sizeof block);
+    op = (struct cp_op){.kind = CP_OP_SEND, .buf = block, .len = sizeof block, .done = on_done};
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    while (read(ends[0], sink, sizeof sink) > 0)
+        ;
+    step_until(1);
+    assert_true(last_result > 0);
+    close(ends[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    step_until(2);
+    assert_int_equal(last_result, -EPIPE);
+    cp_io_close(&loop, &io);
+}
+
 /* The host stops the loop at the first of two events: the second one comes with the next step. */
 static int stop_loop(struct cp_loop *l, struct cp_op *op) {
     on_done(l, op);
@@ -604,6 +674,10 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
         cmocka_unit_test_setup_teardown(an_event_of_a_closed_descriptor_reaches_nobody, begin, end),
         cmocka_unit_test_setup_teardown(accept_and_connect_meet, begin, end),
         cmocka_unit_test_setup_teardown(a_refused_connection_is_an_error, begin, end),
+        cmocka_unit_test_setup_teardown(polling_says_when_a_read_would_not_block_and_takes_nothing,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(polling_for_room_waits_for_the_reader, begin, end),
+        cmocka_unit_test_setup_teardown(a_pipe_is_written_to, begin, end),
         cmocka_unit_test_setup_teardown(what_is_left_when_the_host_stops_comes_later, begin, end),
         cmocka_unit_test_setup_teardown(no_byte_is_lost_whatever_happens, begin, end),
         cmocka_unit_test_setup_teardown(a_guest_is_told_by_its_descriptor, begin, end),
