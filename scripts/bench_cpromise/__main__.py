@@ -10,6 +10,7 @@ example: python scripts/bench_cpromise --rounds 15 --no-io --json build/bench.js
 """
 
 import argparse
+import functools
 import platform
 import random
 import sys
@@ -17,14 +18,17 @@ import sys
 import callgrind
 import cpromise as cp
 import echo
+import footprint
 import measure
 import operations
 import servers
 import tables
 
-PARTS = {
-    "echo": "only: TCP echo, lines and pipelining",
-    "accept": "only: connections a second",
+PARTS = {  # option: (what it does, function(options, tell) -> (lines of Markdown, JSON, whether a must was missed))
+    "echo": ("only: TCP echo, lines and pipelining", functools.partial(echo.run, "echo")),
+    "accept": ("only: connections a second", functools.partial(echo.run, "accept")),
+    "memory": ("only: what 10000 idle connections take", footprint.memory),
+    "timers": ("only: a million pending timers", footprint.timers),
 }
 
 
@@ -37,7 +41,7 @@ def arguments():
     parser.add_argument("--seed", type=int, help="of the order within the rounds (default: a new one, which is printed)")
     parser.add_argument("--only", metavar="NAME", help=f"only rows whose short name contains NAME: {names}")
     parser.add_argument("--no-io", "--no-echo", action="store_true", help="only the operations above: leave sockets, memory and timers out")
-    for name, text in PARTS.items():
+    for name, (text, _) in PARTS.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
     parser.add_argument("--io-rounds", type=int, default=7, help="rounds of the parts with sockets (default 7)")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a slice of load (default 0.3)")
@@ -108,10 +112,6 @@ def operations_of(options):
         contenders.close()
 
 
-def run_part(name, options):
-    return echo.run(name, options, tell)
-
-
 def main():
     options = arguments()
     if options.callgrind:
@@ -119,7 +119,7 @@ def main():
     chosen = [name for name in PARTS if getattr(options, name)]
     content, missed = (facts(), False) if chosen else operations_of(options)
     for name in chosen or ([] if options.no_io else PARTS):
-        lines, content[name], failed = run_part(name, options)
+        lines, content[name], failed = PARTS[name][1](options, tell)
         missed |= failed
         print("", *lines, sep="\n", flush=True)
     if options.json:
