@@ -16,7 +16,11 @@ FLAGS_debug     := -O0 -g3
 FLAGS_asan      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_tsan      := -O1 -g -fsanitize=thread
 CFLAGS          ?= $(FLAGS_$(MODE))
-ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS)
+# liburing is optional: without it there is epoll alone. Its archive is preferred, so that what is built needs no library.
+uring_with       = $(shell printf '\043include <liburing.h>\nint main(void) { return io_uring_setup(IORING_SETUP_DEFER_TASKRUN, 0); }' | \
+                     $(CC) -x c -fPIC -shared -o /dev/null - -x none $(1) 2>/dev/null && echo $(1))
+LIBS_uring      := $(or $(call uring_with,-l:liburing.a),$(call uring_with,-luring))
+ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(if $(LIBS_uring),-DCP_HAVE_URING) $(WARN) $(CFLAGS)
 LIBS_driver     := -lhwloc -ljansson -lm
 LIBS_workloads  := -lcrypto -lm
 
@@ -76,7 +80,7 @@ $(BUILD)/abi-%.o: $$(addsuffix .c,$$(shell echo '$$*' | cut -d/ -f2-))
 
 $(EXTENSION): $$(addprefix $(BUILD)/abi-$$(SOABI)/,$(BINDING:.c=.o)) $(BUILD)/libcploop.a ext/sources.mk
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $(filter %.o %.a,$^) -o $@
+	$(Q)mkdir -p $(@D) && $(CC) -shared $(CFLAGS) -pthread $(filter %.o %.a,$^) -o $@ $(LIBS_uring) -Wl,--exclude-libs,ALL
 
 $(PACKAGE)/__init__.py: $(wildcard ext/cpromise/*)
 	$(Q)mkdir -p $(@D) && cp $^ $(@D)/ && touch $@
@@ -129,7 +133,7 @@ room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/c/test_%.o $$(TESTLIBS_$$(call room_of,$$*))
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) -pthread
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) $(LIBS_uring) -pthread
 
 test-c-programs: $(CTESTS)
 

@@ -25,6 +25,7 @@ typedef struct {
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
+    PyTypeObject *File;
     PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
@@ -82,12 +83,13 @@ struct LoopObject {
     PyObject *guest_of, *guest;    /* the asyncio loop that runs this one, and what speaks to it */
     double slow_callback_duration; /* seconds */
     Py_ssize_t promises_alive;
-    unsigned forks;    /* fork_count() at its birth: a forked child must not use it */
-    uint8_t unhandled; /* enum unhandled_mode */
-    int drives;        /* how many runs of its jobs are under way, one inside the other */
-    int last_breaths;  /* while closing */
-    bool interrupted;  /* run() was left by what ends programs */
-    bool close_wanted; /* close() was called by one of its own jobs */
+    const char *backend_note; /* why the better backend cannot be had, or NULL */
+    unsigned forks;           /* fork_count() at its birth: a forked child must not use it */
+    uint8_t unhandled;        /* enum unhandled_mode */
+    int drives;               /* how many runs of its jobs are under way, one inside the other */
+    int last_breaths;         /* while closing */
+    bool interrupted;         /* run() was left by what ends programs */
+    bool close_wanted;        /* close() was called by one of its own jobs */
     bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
 };
@@ -111,8 +113,16 @@ LoopObject *loop_current(module_state *state);
  */
 LoopObject *loop_current_or_null(module_state *state);
 LoopObject *loop_running_or_null(module_state *state);
-/* A new open loop of this thread that is not its current one. New reference. */
-LoopObject *loop_new(module_state *state);
+/* The same on the backend of that name, also when it is there already: else RuntimeError. */
+LoopObject *loop_current_on(module_state *state, const char *backend);
+/* A new open loop of this thread that is not its current one. New reference, or NULL with
+ * ValueError or OSError when the backend cannot be had. */
+LoopObject *loop_new(module_state *state, const char *backend);
+/* py_backend.c: opens the core of a new loop; checks the backend of one that is there. 0 or -1. */
+int loop_open(LoopObject *loop, const char *backend);
+int loop_check_backend(LoopObject *loop, const char *backend);
+PyObject *loop_get_backend(PyObject *self, void *closure);
+PyObject *loop_get_backend_note(PyObject *self, void *closure);
 /* Methods of Loop in py_run.c */
 PyObject *loop_run(LoopObject *self, PyObject *main);
 PyObject *loop_run_forever(LoopObject *self, PyObject *ignored);
@@ -120,8 +130,6 @@ PyObject *loop_stop(LoopObject *self, PyObject *ignored);
 extern const char loop_run_doc[], loop_run_forever_doc[], loop_stop_doc[];
 /* Runs until `main` has settled; its value (new reference), or NULL with its reason raised. */
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
-/* Whether this build has the backend of that name; sets ValueError. */
-bool loop_has_backend(const char *name);
 /* close() was called by a job, and now there is none any more. */
 void loop_close_wanted(LoopObject *loop);
 /* Closes the asynchronous generators that are unfinished. 0 or -1. */
@@ -286,6 +294,7 @@ enum binding_kind {
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
     KIND_RESOLVE,  /* a Connector that comes back from name resolution */
+    KIND_NATIVE,   /* a native_work that comes back from the pool */
     KIND_FLUSH,    /* a Stream that sends what the turn has written */
     KIND_SETTLER,  /* a resolve or reject that was called on a foreign thread */
 };
@@ -465,9 +474,12 @@ extern const char face_add_done_callback_doc[], face_remove_done_callback_doc[],
 extern PyType_Spec promise_spec, settler_spec, typed_catch_spec, combiner_spec, loop_spec,
     timer_spec, callback_spec, watcher_spec;
 extern PyType_Spec stream_spec, server_spec, connector_spec, work_spec;
+extern PyType_Spec file_spec;
 
 /* ---- Module functions that live in their own files (METH_FASTCALL | METH_KEYWORDS): module.c
  * lists them */
+extern const char cp_open_file_doc[];
+PyObject *cp_open_file(PyObject *module, PyObject *args, PyObject *kwargs);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
     cp_serve_tcp_doc[], cp_to_thread_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
@@ -486,6 +498,23 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 void *worker_start(struct cp_loop *loop);
 void worker_end(struct cp_loop *loop, void *worker);
 void work_drop(struct cp_work *work);
+/* Work on the pool that is C code and touches no Python object there: its job is KIND_NATIVE. */
+struct native_work {
+    struct cp_work core;
+    void (*home)(struct native_work *);  /* it has run; on the loop's thread, and owns itself now */
+    void (*never)(struct native_work *); /* the loop closes and it will not come home: tells whoever
+                                            waits; not to be freed */
+    void (*free)(struct native_work *);  /* on any thread that holds the GIL, after never() */
+};
+#define NATIVE_OF(job_ptr) cp_container_of(job_ptr, struct native_work, core.job)
+static inline int run_native(struct cp_job *job) {
+    NATIVE_OF(job)->home(NATIVE_OF(job));
+    return 0;
+}
+static inline void native_drop(struct native_work *work) {
+    work->never(work);
+    work->free(work);
+}
 /* A name was resolved, or never will be. py_connect.c */
 int run_resolved(struct cp_job *job);
 void resolve_drop(struct cp_work *work);

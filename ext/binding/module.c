@@ -47,7 +47,7 @@ PyDoc_STRVAR(
     "it has settled, closes the loop, and returns main's value or raises its reason. unhandled "
     "says\n"
     "what becomes of a rejection that nobody handles: 'raise' UnhandledRejections, 'warn',\n"
-    "'ignore', or call it as f(promise, reason). debug: as for Loop.");
+    "'ignore', or call it as f(promise, reason). debug, backend: as for Loop.");
 static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"", "debug", "unhandled", "backend", NULL};
     PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL;
@@ -55,7 +55,7 @@ static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
     LoopObject *loop;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOs:run", keywords, &main, &debug,
                                      &unhandled, &backend) ||
-        !loop_has_backend(backend) || !(loop = loop_current(state_of_module(module))))
+        !(loop = loop_current_on(state_of_module(module), backend)))
         return NULL;
     if (loop->running)
         PyErr_SetString(PyExc_RuntimeError,
@@ -132,6 +132,7 @@ static PyMethodDef module_methods[] = {
     {"all_keyed", cp_all_keyed, METH_O, cp_all_keyed_doc},
     {"all_settled_keyed", cp_all_settled_keyed, METH_O, cp_all_settled_keyed_doc},
     {"map", FASTCALL(cp_map), METH_VARARGS | METH_KEYWORDS, cp_map_doc},
+    {"open_file", FASTCALL(cp_open_file), METH_VARARGS | METH_KEYWORDS, cp_open_file_doc},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -167,12 +168,19 @@ static int make_types(PyObject *module, module_state *state) {
         PyType_Spec *spec;
         bool public;
     } types[] = {
-        {&state->Promise, &promise_spec, true},      {&state->Loop, &loop_spec, true},
-        {&state->Timer, &timer_spec, true},          {&state->Stream, &stream_spec, true},
-        {&state->Server, &server_spec, true},        {&state->Callback, &callback_spec, false},
-        {&state->Settler, &settler_spec, false},     {&state->TypedCatch, &typed_catch_spec, false},
-        {&state->Combiner, &combiner_spec, false},   {&state->Work, &work_spec, false},
-        {&state->Connector, &connector_spec, false}, {&state->Watcher, &watcher_spec, false},
+        {&state->Promise, &promise_spec, true},
+        {&state->Loop, &loop_spec, true},
+        {&state->Timer, &timer_spec, true},
+        {&state->Stream, &stream_spec, true},
+        {&state->Server, &server_spec, true},
+        {&state->Callback, &callback_spec, false},
+        {&state->Settler, &settler_spec, false},
+        {&state->TypedCatch, &typed_catch_spec, false},
+        {&state->Combiner, &combiner_spec, false},
+        {&state->Work, &work_spec, false},
+        {&state->Connector, &connector_spec, false},
+        {&state->Watcher, &watcher_spec, false},
+        {&state->File, &file_spec, true},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);

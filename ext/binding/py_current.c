@@ -86,11 +86,15 @@ LoopObject *loop_running_or_null(module_state *state) {
  * run it. A capsule in the thread state's dictionary sees to that. */
 
 static void close_owned(PyObject *capsule) {
+    PyThreadState *thread = PyThreadState_Get();
+    bool thread_ends = !thread->dict;
     PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
     LoopObject *loop = PyCapsule_GetPointer(capsule, "cpromise.Loop");
     if (loop_is_here(loop) && usable(loop) && !loop->running && loop_close_now(loop) < 0)
         loop_report(loop, (PyObject *)loop);
     Py_DECREF(loop);
+    if (thread_ends) /* closing has asked for a dictionary, which Python would not drop any more */
+        Py_CLEAR(thread->dict);
     if (raised)
         restore_raised(raised);
 }
@@ -107,8 +111,8 @@ static int own(module_state *state, LoopObject *loop) {
     return err;
 }
 
-static LoopObject *make_current(module_state *state) {
-    LoopObject *loop = loop_new(state);
+static LoopObject *make_current(module_state *state, const char *backend) {
+    LoopObject *loop = loop_new(state, backend);
     if (loop && (set_current(state, loop) < 0 || own(state, loop) < 0))
         Py_CLEAR(loop);
     return loop;
@@ -124,19 +128,34 @@ static bool is_stranded(LoopObject *loop) {
     return stranded;
 }
 
-LoopObject *loop_current(module_state *state) {
-    LoopObject *loop;
-    if (cached.state_id == state->id && cached.loop && usable(cached.loop) &&
-        !cached.loop->guest_of)
-        return (LoopObject *)Py_NewRef(cached.loop);
-    loop = loop_current_or_null(state);
+/* The loop that is there, if it can still run. */
+static LoopObject *current_or_null(module_state *state) {
+    LoopObject *loop = loop_current_or_null(state);
     if (loop && is_stranded(loop)) {
         int err = loop_close_now(loop);
         Py_CLEAR(loop);
         if (err < 0)
             return NULL;
     }
-    return loop || PyErr_Occurred() ? loop : make_current(state);
+    return loop;
+}
+
+LoopObject *loop_current_on(module_state *state, const char *backend) {
+    LoopObject *loop = current_or_null(state);
+    if (!loop)
+        return PyErr_Occurred() ? NULL : make_current(state, backend);
+    if (loop_check_backend(loop, backend) < 0)
+        Py_CLEAR(loop);
+    return loop;
+}
+
+LoopObject *loop_current(module_state *state) {
+    LoopObject *loop;
+    if (cached.state_id == state->id && cached.loop && usable(cached.loop) &&
+        !cached.loop->guest_of)
+        return (LoopObject *)Py_NewRef(cached.loop);
+    loop = current_or_null(state);
+    return loop || PyErr_Occurred() ? loop : make_current(state, "auto");
 }
 
 int current_swap(LoopObject *loop, LoopObject **outer) {

@@ -2,6 +2,7 @@
  * when there is something to do. Which asyncio calls that takes is policy, in ext/cpromise/aio.py;
  * here is only what it is made of. */
 #include "binding.h"
+#include <errno.h>
 
 /* asyncio gives no more turns, and stays where the callbacks of its tasks go until all is closed. */
 void guest_detach(LoopObject *loop) {
@@ -20,17 +21,22 @@ const char loop_guest_begin_doc[] =
     "loop closes.";
 PyObject *loop_guest_begin(LoopObject *self, PyObject *args) {
     PyObject *host, *guest;
+    int fd;
     if (!PyArg_ParseTuple(args, "OO:_guest_begin", &host, &guest) || loop_check(self, "attach") < 0)
         return NULL;
     if (self->running) {
         PyErr_SetString(PyExc_RuntimeError, "a running loop cannot be attached to another one");
         return NULL;
     }
+    if ((fd = cp_loop_fileno(&self->core)) < 0) {
+        errno = -fd;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
     Py_XSETREF(self->guest_of, Py_NewRef(host));
     Py_XSETREF(self->guest, Py_NewRef(guest));
     cp_loop_idle(&self->core);
     self->core.notify = true;
-    return PyLong_FromLong(cp_loop_fileno(&self->core));
+    return PyLong_FromLong(fd);
 }
 
 const char loop_guest_turn_doc[] =

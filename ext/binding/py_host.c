@@ -50,6 +50,8 @@ static int run_job(struct cp_loop *core, struct cp_job *job) {
         return run_resolved(job);
     case KIND_WORK:
         return run_work(job);
+    case KIND_NATIVE:
+        return run_native(job);
     case KIND_FLUSH:
         run_flush(job);
         return 0;
@@ -70,6 +72,9 @@ void loop_drop_job(struct cp_job *job) {
         break;
     case KIND_RESOLVE:
         resolve_drop(cp_container_of(job, struct cp_work, job));
+        break;
+    case KIND_NATIVE:
+        native_drop(NATIVE_OF(job));
         break;
     case KIND_FLUSH:
         run_flush(job);
@@ -102,6 +107,7 @@ int job_visit(struct cp_job *job, visitproc visit, void *arg) {
         return 0;
     case KIND_WORK:
     case KIND_RESOLVE:
+    case KIND_NATIVE:
         return 0; /* the pool's: alive until they have come home */
     default:
         Py_VISIT(PROMISE_OF(cp_promise_of(job)));

@@ -1,7 +1,6 @@
 /* py_loop.c - the Loop type: queueing, opening, closing. How it runs is in py_run.c, what it does
  * for the core in py_host.c; which loop is whose, in py_current.c. */
 #include "binding.h"
-#include <errno.h>
 
 /* ---- Driving it from outside */
 
@@ -181,9 +180,8 @@ PyObject *loop_settled_none(LoopObject *loop) {
 
 /* ---- Opening and closing */
 
-LoopObject *loop_new(module_state *state) {
+LoopObject *loop_new(module_state *state, const char *backend) {
     LoopObject *self = (LoopObject *)state->Loop->tp_alloc(state->Loop, 0);
-    int err;
     if (!self)
         return NULL;
     self->state = state;
@@ -192,27 +190,14 @@ LoopObject *loop_new(module_state *state) {
     self->forks = fork_count();
     self->contexts.comparable = contexts_comparable();
     self->slow_callback_duration = 0.1;
-    if (loop_set_debug(self, Py_None) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    self->core.poller = &cp_poller_epoll;
     self->core.max_workers = default_workers();
-    if ((err = cp_loop_open(&self->core)) < 0) {
-        errno = -err;
-        PyErr_SetFromErrno(PyExc_OSError);
-        Py_CLEAR(self);
+    self->core.poller = &cp_poller_epoll;
+    if (loop_set_debug(self, Py_None) < 0 || loop_open(self, backend) < 0) {
+        Py_DECREF(self);
         return NULL;
     }
     self->open = true;
     return self;
-}
-
-bool loop_has_backend(const char *name) {
-    if (!strcmp(name, "auto") || !strcmp(name, "epoll"))
-        return true;
-    PyErr_Format(PyExc_ValueError, "backend=%s: this build has 'auto' and 'epoll'", name);
-    return false;
 }
 
 static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -221,7 +206,7 @@ static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwarg
     PyObject *debug = Py_None;
     LoopObject *loop;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sO:Loop", keywords, &backend, &debug) ||
-        !loop_has_backend(backend) || !(loop = loop_new(state_of_type(type))))
+        !(loop = loop_new(state_of_type(type), backend)))
         return NULL;
     if (loop_set_debug(loop, debug) < 0)
         Py_CLEAR(loop);
@@ -475,13 +460,19 @@ static PyGetSetDef loop_getset[] = {
      (void *)&HANDLED},
     {"on_slow_callback", hook_get, hook_set,
      "called as f(function, seconds) in debug mode, instead of a warning", (void *)&SLOW},
+    {"backend", loop_get_backend, NULL, "what the loop waits with: 'epoll' or 'io_uring'", NULL},
+    {"backend_note", loop_get_backend_note, NULL,
+     "why 'auto' could not take the backend that it prefers, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
     loop_doc,
     "Loop(*, backend='auto', debug=None)\n--\n\n"
-    "An event loop for the thread that makes it. Most programs need only run(). debug=True\n"
+    "An event loop for the thread that makes it. Most programs need only run(). backend: 'epoll',\n"
+    "'io_uring', or 'auto': what CPROMISE_BACKEND in the environment says, else the one that was\n"
+    "measured to be no slower. OSError where 'io_uring' is asked for and cannot be had. "
+    "debug=True\n"
     "notes where promises are made and warns of slow callbacks; None: as Python's\n"
     "development mode, or CPROMISE_DEBUG=1 in the environment.");
 

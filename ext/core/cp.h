@@ -224,6 +224,7 @@ struct cp_io {
     int fd;        /* read-only, -1 once closed */
     uint8_t ready; /* private: poller's hints, what is worth trying before waiting */
     struct cp_op *reader, *writer;
+    struct cp_watch *watch;               /* private: io_uring's */
     struct cp_io *next_open, **prev_open; /* private: the loop's list of open descriptors */
 };
 
@@ -233,7 +234,7 @@ int cp_io_open(struct cp_loop *loop, struct cp_io *io, int fd);
  * and not from inside this call. Harmless when already closed. */
 void cp_io_close(struct cp_loop *loop, struct cp_io *io);
 /* Ends the loop's care of a descriptor on which nothing is pending, and returns it to the caller.
- */
+ * Bytes that were received ahead of being asked for are lost: not for a stream that was read. */
 int cp_io_release(struct cp_loop *loop, struct cp_io *io);
 /* Submits. 1: complete already, op->result and op->data are valid, done will not be called. 0: done
  * will be called from the loop. -EBUSY: an operation of that direction is pending; -EBADF: closed;
@@ -245,6 +246,14 @@ void cp_io_cancel(struct cp_loop *loop, struct cp_op *op);
 
 /* For pollers: the pending op ends with `result` and joins loop->completed. */
 void cp_complete(struct cp_loop *loop, struct cp_op *op, ssize_t result);
+
+/* For pollers: what io->ready holds, and the call that op stands for. Its result, or -EAGAIN; takes
+ * from io->ready what is not worth another try before the next event. */
+enum { CP_READABLE = 1, CP_WRITABLE = 2, CP_HUNG_UP = 4 };
+ssize_t cp_io_try(struct cp_loop *loop, struct cp_io *io, struct cp_op *op);
+static inline bool cp_op_writes(const struct cp_op *op) {
+    return op->kind != CP_OP_RECV && op->kind != CP_OP_ACCEPT;
+}
 
 /* The poller behind the seam; one static const table per backend. */
 struct cp_poller {
@@ -258,12 +267,19 @@ struct cp_poller {
     /* Waits up to `timeout` (0: only looks) for events. Returns 0 or -errno (-EINTR is 0). Calls
      * host->before_wait and after_wait around a wait that can block, and around no other. */
     int (*wait)(struct cp_loop *loop, cp_ns timeout);
-    int (*fileno)(const struct cp_loop *loop); /* a descriptor that polls readable with any event */
+    /* Another loop waits on fileno() from now on: what was submitted goes to the kernel. True:
+     * something is completed already, do not wait. */
+    bool (*idle)(struct cp_loop *loop);
+    /* A descriptor that polls readable with any event, or -errno. */
+    int (*fileno)(const struct cp_loop *loop);
     /* Moves what the next event completed to loop->completed, unless something is there. False:
      * nothing is left. */
     bool (*next)(struct cp_loop *loop);
 };
 extern const struct cp_poller cp_poller_epoll;
+/* Its open fails with -ENOPKG where it was not built, -EOPNOTSUPP where the kernel's io_uring is too
+ * old (Linux 5.19), -ENOSYS or -EPERM where there is none or it is forbidden. */
+extern const struct cp_poller cp_poller_uring;
 
 /* ---- Work off the loop */
 
@@ -367,7 +383,7 @@ int cp_drain(struct cp_loop *loop);
 /* For a loop that another one runs: how long it may wait before the next turn, 0 when work is
  * ready. Messages from other threads wake it from now on. */
 cp_ns cp_loop_idle(struct cp_loop *loop);
-/* The descriptor that becomes readable when a descriptor of the loop does. */
+/* The descriptor that becomes readable when a descriptor of the loop does, or -errno. */
 int cp_loop_fileno(const struct cp_loop *loop);
 
 /* True if a microtask, a macrotask, a message, a timer, an operation (the loop's own pipe aside) or

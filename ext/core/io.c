@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 static struct cp_op **slot_of(struct cp_io *io, const struct cp_op *op) {
-    return op->kind == CP_OP_RECV || op->kind == CP_OP_ACCEPT ? &io->reader : &io->writer;
+    return cp_op_writes(op) ? &io->writer : &io->reader;
 }
 
 void cp_complete(struct cp_loop *loop, struct cp_op *op, ssize_t result) {

@@ -163,7 +163,7 @@ int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
 
 cp_ns cp_loop_idle(struct cp_loop *loop) {
     atomic_store(&loop->waiting, true);
-    return time_to_wait(loop, CP_FOREVER);
+    return loop->poller->idle(loop) ? 0 : time_to_wait(loop, CP_FOREVER);
 }
 
 int cp_loop_fileno(const struct cp_loop *loop) {

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum { BATCH = 256 };
-enum { READABLE = 1, WRITABLE = 2, HUNG_UP = 4 };
 
 struct epoll_state {
     int fd;
@@ -54,7 +53,7 @@ static int poll_add(struct cp_loop *loop, struct cp_io *io) {
     struct epoll_state *s = loop->poller_state;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = io};
-    io->ready = READABLE | WRITABLE; /* not known yet, so worth a try */
+    io->ready = CP_READABLE | CP_WRITABLE; /* not known yet, so worth a try */
     loop->stats.syscalls++;
     return epoll_ctl(s->fd, EPOLL_CTL_ADD, io->fd, &event) < 0 ? -errno : 0;
 }
@@ -79,15 +78,15 @@ static ssize_t try_recv(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
     size_t room = op->buf || op->len < CP_BUFFER ? op->len : CP_BUFFER;
     ssize_t n = or_errno(read(io->fd, target, room));
     op->data = target;
-    if ((n == -EAGAIN || (n >= 0 && (size_t)n < room)) && !(io->ready & HUNG_UP))
-        io->ready &= (uint8_t)~READABLE;
+    if ((n == -EAGAIN || (n >= 0 && (size_t)n < room)) && !(io->ready & CP_HUNG_UP))
+        io->ready &= (uint8_t)~CP_READABLE;
     return n;
 }
 
 static ssize_t try_send(struct cp_io *io, struct cp_op *op) {
     ssize_t n = or_errno(send(io->fd, op->buf, op->len, MSG_NOSIGNAL));
     if (n == -EAGAIN || (n >= 0 && (size_t)n < op->len))
-        io->ready &= (uint8_t)~WRITABLE;
+        io->ready &= (uint8_t)~CP_WRITABLE;
     return n;
 }
 
@@ -95,7 +94,7 @@ static ssize_t try_sendv(struct cp_io *io, struct cp_op *op) {
     const struct msghdr message = {.msg_iov = op->buf, .msg_iovlen = op->len};
     ssize_t n = or_errno(sendmsg(io->fd, &message, MSG_NOSIGNAL));
     if (n == -EAGAIN)
-        io->ready &= (uint8_t)~WRITABLE;
+        io->ready &= (uint8_t)~CP_WRITABLE;
     return n;
 }
 
@@ -104,7 +103,7 @@ static ssize_t try_sendfile(struct cp_io *io, struct cp_op *op) {
     off_t offset = range->offset;
     ssize_t n = or_errno(sendfile(io->fd, range->fd, &offset, op->len));
     if (n == -EAGAIN)
-        io->ready &= (uint8_t)~WRITABLE;
+        io->ready &= (uint8_t)~CP_WRITABLE;
     return n;
 }
 
@@ -114,7 +113,7 @@ static ssize_t try_accept(struct cp_io *io) {
         fd = or_errno(accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
     while (fd == -ECONNABORTED);
     if (fd == -EAGAIN)
-        io->ready &= (uint8_t)~READABLE;
+        io->ready &= (uint8_t)~CP_READABLE;
     return fd;
 }
 
@@ -125,7 +124,7 @@ static ssize_t try_connect(struct cp_io *io, struct cp_op *op) {
     if (!op->pending) {
         if (connect(io->fd, op->buf, (socklen_t)op->len) == 0)
             return 0;
-        io->ready &= (uint8_t)~WRITABLE;
+        io->ready &= (uint8_t)~CP_WRITABLE;
         if (errno == EAGAIN) /* a Unix socket's backlog is full: no event will tell */
             return -EBUSY;
         return errno == EINPROGRESS ? -EAGAIN : -errno;
@@ -151,7 +150,7 @@ static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
     }
 }
 
-static ssize_t attempt(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
+ssize_t cp_io_try(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
     ssize_t result;
     do {
         loop->stats.syscalls++;
@@ -161,11 +160,11 @@ static ssize_t attempt(struct cp_loop *loop, struct cp_io *io, struct cp_op *op)
 }
 
 static int poll_submit(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
-    uint8_t wanted = op->kind == CP_OP_RECV || op->kind == CP_OP_ACCEPT ? READABLE : WRITABLE;
+    uint8_t wanted = cp_op_writes(op) ? CP_WRITABLE : CP_READABLE;
     ssize_t result;
     if (!(io->ready & wanted) && op->kind != CP_OP_CONNECT)
         return 0;
-    result = attempt(loop, io, op);
+    result = cp_io_try(loop, io, op);
     if (result == -EAGAIN)
         return 0;
     op->result = result;
@@ -187,7 +186,7 @@ static int wait_for_events(struct epoll_state *s, cp_ns timeout) {
 }
 
 static bool completes(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
-    ssize_t result = attempt(loop, io, op);
+    ssize_t result = cp_io_try(loop, io, op);
     if (result == -EAGAIN)
         return false;
     cp_complete(loop, op, result);
@@ -198,14 +197,14 @@ static bool completes(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) 
  * before anything else runs. True: the other direction of this event has yet to be looked at. */
 static bool take_event(struct cp_loop *loop, struct cp_io *io, uint32_t events) {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        io->ready |= HUNG_UP | READABLE | WRITABLE;
+        io->ready |= CP_HUNG_UP | CP_READABLE | CP_WRITABLE;
     if (events & EPOLLIN)
-        io->ready |= READABLE;
+        io->ready |= CP_READABLE;
     if (events & EPOLLOUT)
-        io->ready |= WRITABLE;
-    if (io->writer && io->ready & WRITABLE && completes(loop, io, io->writer))
+        io->ready |= CP_WRITABLE;
+    if (io->writer && io->ready & CP_WRITABLE && completes(loop, io, io->writer))
         return true;
-    if (io->reader && io->ready & READABLE)
+    if (io->reader && io->ready & CP_READABLE)
         completes(loop, io, io->reader);
     return false;
 }
@@ -214,6 +213,8 @@ static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     struct epoll_state *s = loop->poller_state;
     int count, err;
     loop->stats.polls++;
+    if (s->next < s->count) /* the host stopped in the middle: these edges come no second time */
+        return 0;
     loop->stats.syscalls++;
     if (timeout != 0) {
         loop->stats.waits++;
@@ -243,6 +244,11 @@ static bool poll_next(struct cp_loop *loop) {
     return loop->completed;
 }
 
+static bool poll_idle(struct cp_loop *loop) {
+    const struct epoll_state *s = loop->poller_state;
+    return s->next < s->count;
+}
+
 static int poll_fileno(const struct cp_loop *loop) {
     const struct epoll_state *s = loop->poller_state;
     return s->fd;
@@ -256,6 +262,7 @@ const struct cp_poller cp_poller_epoll = {
     .remove = poll_remove,
     .submit = poll_submit,
     .wait = poll_wait,
+    .idle = poll_idle,
     .fileno = poll_fileno,
     .next = poll_next,
 };

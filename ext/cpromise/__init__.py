@@ -3,6 +3,7 @@
 import atexit as _atexit
 
 from ._cpromise import (
+    File,
     Loop,
     Promise,
     Server,
@@ -16,6 +17,7 @@ from ._cpromise import (
     connect_unix,
     get_running_loop,
     map,
+    open_file,
     run,
     serve_tcp,
     serve_unix,
@@ -32,6 +34,7 @@ _atexit.register(_close_thread_loop)
 
 __all__ = [
     "AggregateError",
+    "File",
     "Loop",
     "LoopClosedError",
     "Promise",
@@ -53,6 +56,7 @@ __all__ = [
     "get_running_loop",
     "interval",
     "map",
+    "open_file",
     "promisify",
     "run",
     "serve_tcp",

@@ -74,7 +74,7 @@ async def awaiting(awaitable):
 
 async def copy_file(stream, file, offset, count):
     """What sendfile() does where the kernel does not: reads on a pool thread and writes. count -1: to the end."""
-    from ._cpromise import to_thread
+    from ._cpromise import to_thread  # type: ignore[import-not-found]
 
     fd = file if isinstance(file, int) else file.fileno()
     sent, read = 0, os.pread

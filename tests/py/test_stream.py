@@ -399,6 +399,7 @@ def test_a_read_that_is_cancelled_or_times_out_loses_no_bytes():
 
 def test_bytes_that_come_after_a_cancelled_read_wait_for_the_next():
     async def handler(stream):
+        await stream.readexactly(2)
         await stream.write(b"abcdef")
         await stream.readexactly(4)
         await stream.write(b"\n")
@@ -408,6 +409,7 @@ def test_bytes_that_come_after_a_cancelled_read_wait_for_the_next():
         async with await cp.serve_tcp(handler, "127.0.0.1", 0) as server:
             async with await cp.connect_tcp("127.0.0.1", server.port) as stream:
                 assert stream.read().cancel()
+                await stream.write(b"go")
                 await cp.sleep(0.01)
                 assert await stream.read(2) == b"ab"
                 assert stream.readexactly(9).cancel()  # its receive is under way while the next reads are served
