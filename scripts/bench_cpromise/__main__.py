@@ -22,6 +22,7 @@ import footprint
 import measure
 import operations
 import servers
+import shapes
 import tables
 
 PARTS = {  # option: (what it does, function(options, tell) -> (lines of Markdown, JSON, whether a must was missed))
@@ -29,6 +30,7 @@ PARTS = {  # option: (what it does, function(options, tell) -> (lines of Markdow
     "accept": ("only: connections a second", functools.partial(echo.run, "accept")),
     "memory": ("only: what 10000 idle connections take", footprint.memory),
     "timers": ("only: a million pending timers", footprint.timers),
+    "shapes": ("only: a loop for each core, as processes, interpreters and threads", shapes.run),
 }
 
 

@@ -6,10 +6,12 @@ turns on the cores; a goal by throughput that is missed is then left to CPU time
 """
 
 import collections
+import contextlib
 import json
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -76,20 +78,27 @@ class Server:
     def __init__(self, command, cpus):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.errors, text=True, preexec_fn=lambda: settle_on(cpus)
+            command, stdout=subprocess.PIPE, stderr=self.errors, text=True, start_new_session=True, preexec_fn=lambda: settle_on(cpus)
         )
         self.pid, told = self.process.pid, self.process.stdout.readline().strip()
         if not told.isdigit():
             self.__exit__()
             self.errors.seek(0)
-            raise Refused(told.removeprefix("refused: ") or self.errors.read().strip().split("\n")[-1] or "it ended at once")
+            told = told or self.errors.read().strip().split("\n")[-1]
+            raise Refused(told.removeprefix("refused: ") or "it ended at once")
         self.port = int(told)
+
+    def pids(self):
+        """Its own, and those of the processes that it has started."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
+            return [self.pid, *map(int, file.read().split())]
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)  # with the processes that it has started
         self.process.wait()
         self.process.stdout.close()
 
@@ -98,13 +107,13 @@ def serve(name, shape):
     return Server([sys.executable, os.path.join(HERE, "servers.py"), name, shape], {cores()[0]})
 
 
-def load(server, load, seconds, pids=None):
+def load(server, load, seconds, cpus=None):
     """One slice: {"rate", "cpu_us", "p50_us", "p99_us", "client", "server"}; the last two are the shares of a core that they used."""
     command = ["echo-client", f"port={server.port}", f"mode={load.mode}", f"conns={load.conns}", f"depth={load.depth}", f"size={load.size}"]
-    command += [f"seconds={seconds}", f"warm={max(0.1, seconds / 4)}", "pid=" + ",".join(map(str, pids or [server.pid]))]
+    command += [f"seconds={seconds}", f"warm={max(0.1, seconds / 4)}", "pid=" + ",".join(map(str, server.pids()))]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=30 + 10 * seconds, preexec_fn=lambda: settle_on({cores()[1]})
+            command, capture_output=True, text=True, timeout=30 + 10 * seconds, preexec_fn=lambda: settle_on(cpus or {cores()[1]})
         )
     except subprocess.TimeoutExpired:
         raise Refused("requests were never answered") from None
