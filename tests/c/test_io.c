@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static const struct cp_poller *poller; /* what is tested: this, on sockets of that family */
@@ -150,6 +152,82 @@ static void a_full_socket_finishes_its_write_when_there_is_room(void **state) {
     close(fds[1]);
 }
 
+/* Chunks of different sizes, and a file: what arrives is the bytes of all of them, in order. */
+enum { CHUNKS = 40 };
+static unsigned char source[CHUNKS * CHUNKS * 512];
+static size_t arrived;
+
+static void receive(int fd) {
+    static unsigned char sink[1 << 16];
+    ssize_t n;
+    while ((n = read(fd, sink, sizeof sink)) > 0) {
+        assert_memory_equal(sink, source + arrived, (size_t)n);
+        arrived += (size_t)n;
+    }
+}
+
+static void fill_source(void) {
+    arrived = 0;
+    for (size_t i = 0; i < sizeof source; i++)
+        source[i] = (unsigned char)(i * 2654435761u >> 24);
+}
+
+static void gathered_chunks_arrive_in_order(void **state) {
+    struct iovec chunks[CHUNKS];
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SENDV, .buf = chunks, .len = CHUNKS, .done = on_done};
+    size_t size = 0, sent;
+    int fds[2];
+    (void)state;
+    fill_source();
+    for (size_t i = 0; i < CHUNKS; size += chunks[i++].iov_len)
+        chunks[i] = (struct iovec){source + size, (i + 1) * 512};
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_true(op.result > 0);
+    sent = (size_t)op.result;
+    receive(fds[1]);
+    assert_int_equal(arrived, sent);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
+static void a_range_of_a_file_is_sent_as_the_socket_takes_it(void **state) {
+    FILE *file = tmpfile();
+    struct cp_file_range range = {fileno(file), 1000};
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SENDFILE, .buf = &range, .len = 64, .done = on_done};
+    int fds[2], done;
+    (void)state;
+    fill_source();
+    for (int copies = 0; copies < 12; copies++) /* more than a socket's buffer */
+        assert_int_equal(fwrite(source, sizeof source, 1, file), 1);
+    assert_int_equal(fflush(file), 0);
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    arrived = 1000;
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_int_equal(op.result, 64);
+    receive(fds[1]);
+    assert_int_equal(arrived, 1064);
+    op.len = sizeof source;
+    range.offset = 0;
+    while ((done = cp_io_submit(&loop, &io, &op)) == 1)
+        assert_true(op.result > 0);
+    assert_int_equal(done, 0);
+    while (read(fds[1], last_data, sizeof last_data) > 0)
+        ;
+    step_until(1);
+    assert_true(last_result > 0);
+    range.offset = 12 * (int64_t)sizeof source;
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_int_equal(op.result, 0);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+    fclose(file);
+}
+
 static void closing_completes_what_pends_with_ecanceled(void **state) {
     struct cp_io io;
     struct cp_op op = recv_op();
@@ -290,6 +368,9 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
         cmocka_unit_test_setup_teardown(a_read_that_finds_nothing_completes_later, begin, end),
         cmocka_unit_test_setup_teardown(end_of_file_right_behind_the_bytes_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(a_full_socket_finishes_its_write_when_there_is_room, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(gathered_chunks_arrive_in_order, begin, end),
+        cmocka_unit_test_setup_teardown(a_range_of_a_file_is_sent_as_the_socket_takes_it, begin,
                                         end),
         cmocka_unit_test_setup_teardown(closing_completes_what_pends_with_ecanceled, begin, end),
         cmocka_unit_test_setup_teardown(cancel_ends_one_operation_and_leaves_the_descriptor, begin,
