@@ -37,6 +37,7 @@ enum { SOME = 16 };        /* how many accepted connections there is room for at
 
 enum in_kernel { NOTHING, POLLED, RECEIVING, ACCEPTING };
 enum sort { UNKNOWN, STREAM, OTHER };
+
 /* One descriptor. */
 struct cp_watch {
     struct cp_io *io; /* NULL once it is closed: the rest is waited for and thrown away */
@@ -189,14 +190,11 @@ static void throw_away(struct uring_state *s, struct cp_watch *w) {
     w->accepted = NULL;
 }
 
-/* What the kernel has in hand of the descriptors that are closed. */
-static void cancel_closed(struct cp_loop *loop, struct cp_watch *w) {
-    for (; w; w = w->next) {
-        if (!w->io && w->reading)
-            stop_reading(loop, w);
-        if (!w->io && w->writing)
-            cancel(loop, w, WRITING);
-    }
+static void cancel_all(struct cp_loop *loop, struct cp_watch *w) {
+    if (w->reading)
+        stop_reading(loop, w);
+    if (w->writing)
+        cancel(loop, w, WRITING);
 }
 
 /* The host may let a descriptor go on another thread, which may not use the ring. */
@@ -212,10 +210,7 @@ static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
         s->closed_elsewhere = true;
         cp_wake(loop);
     } else {
-        if (w->reading)
-            stop_reading(loop, w);
-        if (w->writing)
-            cancel(loop, w, WRITING);
+        cancel_all(loop, w);
         enter(loop);
     }
 }
@@ -475,10 +470,10 @@ static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     int err;
     loop->stats.polls++;
     give_back_lent(&s->buffers);
-    if (s->closed_elsewhere) {
-        s->closed_elsewhere = false;
-        cancel_closed(loop, s->watches);
-    }
+    if (s->closed_elsewhere && atomic_exchange(&s->closed_elsewhere, false))
+        for (struct cp_watch *w = s->watches; w; w = w->next)
+            if (!w->io)
+                cancel_all(loop, w);
     if (timeout == 0 || io_uring_cq_ready(&s->ring))
         err = io_uring_sq_ready(&s->ring) || kernel_has_work(s) ? enter(loop) : 0;
     else
