@@ -83,7 +83,7 @@ struct LoopObject {
     PyObject *guest_of, *guest;    /* the asyncio loop that runs this one, and what speaks to it */
     double slow_callback_duration; /* seconds */
     Py_ssize_t promises_alive;
-    const char *backend_note; /* why the better backend cannot be had, or NULL */
+    const char *backend_note; /* why the one that was preferred cannot be had, or NULL */
     unsigned forks;           /* fork_count() at its birth: a forked child must not use it */
     uint8_t unhandled;        /* enum unhandled_mode */
     int drives;               /* how many runs of its jobs are under way, one inside the other */

@@ -462,19 +462,18 @@ static PyGetSetDef loop_getset[] = {
      "called as f(function, seconds) in debug mode, instead of a warning", (void *)&SLOW},
     {"backend", loop_get_backend, NULL, "what the loop waits with: 'epoll' or 'io_uring'", NULL},
     {"backend_note", loop_get_backend_note, NULL,
-     "why 'auto' could not take the backend that it prefers, or None", NULL},
+     "why it is not the one that CPROMISE_BACKEND asks for, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
     loop_doc,
     "Loop(*, backend='auto', debug=None)\n--\n\n"
-    "An event loop for the thread that makes it. Most programs need only run(). backend: 'epoll',\n"
-    "'io_uring', or 'auto': what CPROMISE_BACKEND in the environment says, else the one that was\n"
-    "measured to be no slower. OSError where 'io_uring' is asked for and cannot be had. "
-    "debug=True\n"
-    "notes where promises are made and warns of slow callbacks; None: as Python's\n"
-    "development mode, or CPROMISE_DEBUG=1 in the environment.");
+    "An event loop for the thread that makes it. Most programs need only run(). backend:\n"
+    "'epoll'; 'io_uring', which raises OSError where it cannot be had; or 'auto': what\n"
+    "CPROMISE_BACKEND in the environment prefers, if it can be had (see backend and\n"
+    "backend_note), else epoll. debug=True notes where promises are made and warns of slow\n"
+    "callbacks; None: as Python's development mode, or CPROMISE_DEBUG=1 in the environment.");
 
 static PyType_Slot loop_slots[] = {
     {Py_tp_doc, (void *)loop_doc},
