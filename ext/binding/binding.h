@@ -89,6 +89,7 @@ struct LoopObject {
     int drives;               /* how many runs of its jobs are under way, one inside the other */
     int last_breaths;         /* while closing */
     bool interrupted;         /* run() was left by what ends programs */
+    bool hurry;               /* by Ctrl-C: closing leaves work on the pool behind */
     bool close_wanted;        /* close() was called by one of its own jobs */
     bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
@@ -143,6 +144,8 @@ extern const struct cp_host loop_host;
 int job_visit(struct cp_job *job, visitproc visit, void *arg);
 void loop_drop_job(struct cp_job *job);
 void loop_drop_work(struct cp_work *work);
+/* Work that is left behind on its thread: whoever waits for it is told. */
+void loop_lose_work(struct cp_work *work);
 /* Posts a job to loop from any thread. False: the loop is closed, the job is the caller's still. */
 bool loop_post(LoopObject *loop, struct cp_job *job);
 /* fn(arg) as a macrotask of loop, from any thread. 0 or -1. */
@@ -499,8 +502,9 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 /* Worker hooks of cp_host, and the drop of work that never ran (rejects with LoopClosedError).
  * py_offload.c */
 void *worker_start(struct cp_loop *loop);
-void worker_end(struct cp_loop *loop, void *worker);
+void worker_end(void *worker);
 void work_drop(struct cp_work *work);
+PyObject *work_object(struct cp_work *work); /* borrowed */
 /* Work on the pool that is C code and touches no Python object there: its job is KIND_NATIVE. */
 struct native_work {
     struct cp_work core;
@@ -521,6 +525,7 @@ static inline void native_drop(struct native_work *work) {
 /* A name was resolved, or never will be. py_connect.c */
 int run_resolved(struct cp_job *job);
 void resolve_drop(struct cp_work *work);
+PyObject *resolve_object(struct cp_work *work); /* borrowed */
 
 /* Whether a call has from `least` to `most` positional arguments; sets TypeError. */
 bool check_no_keywords(const char *name, PyObject *kwnames);
