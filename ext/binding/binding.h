@@ -25,7 +25,7 @@ typedef struct {
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
-    PyTypeObject *File;
+    PyTypeObject *File, *UdpSocket;
     PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
@@ -477,7 +477,7 @@ extern const char face_add_done_callback_doc[], face_remove_done_callback_doc[],
 extern PyType_Spec promise_spec, settler_spec, typed_catch_spec, combiner_spec, loop_spec,
     timer_spec, callback_spec, watcher_spec;
 extern PyType_Spec stream_spec, server_spec, connector_spec, work_spec;
-extern PyType_Spec file_spec;
+extern PyType_Spec file_spec, udp_spec;
 
 /* ---- Module functions that live in their own files (METH_FASTCALL | METH_KEYWORDS): module.c
  * lists them */
@@ -486,6 +486,10 @@ PyObject *cp_open_file(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_spawn(PyObject *module, PyObject *args); /* for cpromise/_process.py */
 PyObject *cp_when_readable(PyObject *module, PyObject *fd);
 PyObject *cp_pipe_stream(PyObject *module, PyObject *fd);
+extern const char cp_resolve_host_doc[], cp_connect_udp_doc[], cp_bind_udp_doc[];
+PyObject *cp_resolve_host(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_connect_udp(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_bind_udp(PyObject *module, PyObject *args, PyObject *kwargs);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
     cp_serve_tcp_doc[], cp_to_thread_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
