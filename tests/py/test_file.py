@@ -20,6 +20,7 @@ def path(tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left():
+    cp._close_thread_loop()
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     yield

@@ -13,6 +13,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left():
+    cp._close_thread_loop()
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     yield
