@@ -226,7 +226,7 @@ struct cp_op {
 struct cp_io {
     int fd;        /* read-only, -1 once closed */
     uint8_t ready; /* private: poller's hints, what is worth trying before waiting */
-    bool plain;    /* public, after cp_io_open: a pipe, not a socket: SEND and SENDV write. The host
+    bool plain;    /* public, after cp_io_open: a pipe, not a socket: read and written to. The host
                       ignores SIGPIPE then */
     struct cp_op *reader, *writer;
     struct cp_watch *watch;               /* private: io_uring's */

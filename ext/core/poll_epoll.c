@@ -77,7 +77,7 @@ static ssize_t or_errno(ssize_t result) {
 static ssize_t try_recv(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
     char *target = op->buf ? op->buf : loop->buffer;
     size_t room = op->buf || op->len < CP_BUFFER ? op->len : CP_BUFFER;
-    ssize_t n = or_errno(read(io->fd, target, room));
+    ssize_t n = or_errno(io->plain ? read(io->fd, target, room) : recv(io->fd, target, room, 0));
     op->data = target;
     if ((n == -EAGAIN || (n >= 0 && (size_t)n < room)) && !(io->ready & CP_HUNG_UP))
         io->ready &= (uint8_t)~CP_READABLE;

@@ -45,6 +45,10 @@ def verdicts(goals, samples):
     return [entry for entry in judged if entry[1] is not None]
 
 
+def met(yes):
+    return "met" if yes else "NOT MET"
+
+
 def unit_of(goal):
     return "x" if goal.base else ""
 
@@ -52,9 +56,9 @@ def unit_of(goal):
 def goals(judged):
     yield line(["goal", "kind", "asked", "measured", ""])
     yield "|---|---|---|---|---|"
-    for goal, met, figure in judged:
+    for goal, kept, figure in judged:
         asked = f">= {goal.limit:.3g}x" if goal.base else f"<= {goal.limit}"
-        yield line([goal.text, goal.kind, asked, cell(figure, unit_of(goal)), "met" if met else "NOT MET"])
+        yield line([goal.text, goal.kind, asked, cell(figure, unit_of(goal)), met(kept)])
 
 
 def as_json(facts, rows, samples, judged):

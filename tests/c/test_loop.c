@@ -69,6 +69,40 @@ static void microtasks_run_between_macrotasks_and_new_ones_wait(void **state) {
     node_drop(&micro);
 }
 
+/* A late job runs when the microtasks are done, before the next completions; what it queues as late
+ * follows it. */
+static void late(struct node *node, intptr_t value) {
+    note("L%ld ", (long)value);
+    value_refs++;
+    if (value != 1)
+        return;
+    tasks[1].refs++;
+    cp_enqueue_late(&loop, &tasks[1].core.self.job);
+    init_task(&micro, 7);
+    micro.refs++;
+    cp_enqueue(&loop, &micro.core.self.job);
+    (void)node;
+}
+
+static void late_jobs_end_a_turn(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        init_task(&tasks[i], i + 1);
+    tasks[0].core.self.ok = tasks[1].core.self.ok = (void *)late;
+    tasks[0].refs++;
+    cp_enqueue_late(&loop, &tasks[0].core.self.job);
+    tasks[2].refs++;
+    cp_enqueue(&loop, &tasks[2].core.self.job);
+    assert_true(cp_loop_pending(&loop));
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_string_equal(trace, "M3 L1 L2 M7 ");
+    assert_false(cp_loop_pending(&loop));
+    tasks[0].refs++;
+    cp_enqueue_late(&loop, &tasks[0].core.self.job);
+    assert_ptr_equal(cp_loop_take_job(&loop), &tasks[0].core.self.job);
+    tasks[0].refs--;
+}
+
 enum { POSTS = 1000 };
 static struct node posts[POSTS];
 static int posted_ran;
@@ -123,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(microtasks_run_between_macrotasks_and_new_ones_wait, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(late_jobs_end_a_turn, begin, end),
         cmocka_unit_test_setup_teardown(messages_of_another_thread_wake_the_loop_and_none_is_lost,
                                         begin, end),
         cmocka_unit_test(opening_survives_every_failing_allocation),

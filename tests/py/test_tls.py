@@ -124,6 +124,8 @@ def test_python_clients_and_servers_speak_with_it():
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 
 
+# in debug mode a failed handshake is told of
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "tls, how, complaint",
     [
@@ -151,6 +153,7 @@ def test_a_wrong_certificate_is_refused_and_the_server_lives_on(tls, how, compla
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05hello", bytes(300), b"\x16", b""])
 def test_garbage_instead_of_a_handshake(garbage):
     async def client(server):
