@@ -242,10 +242,27 @@ static void end_operations(LoopObject *self) {
 
 enum { CLOSING_ROUNDS = 16 }; /* reactions to the closing may make new promises, but not for ever */
 
+#if PY_VERSION_HEX < 0x030d0000
+#define Py_IsFinalizing _Py_IsFinalizing
+#endif
+
+/* After Ctrl-C nothing that runs is waited for; nor at the end of the interpreter, where a thread of
+ * the pool never gets the GIL again. */
+static void end_work(LoopObject *self) {
+    if (Py_IsFinalizing())
+        self->hurry = true;
+    if (self->interrupt && PyErr_GivenExceptionMatches(self->interrupt, PyExc_KeyboardInterrupt))
+        self->hurry = true;
+    if (cp_work_stop(&self->core, self->hurry, loop_drop_work, loop_lose_work) < 0) {
+        self->interrupt = take_raised(); /* by a signal handler */
+        self->interrupted = self->hurry = true;
+    }
+}
+
 /* Everything that waits for this loop gets its LoopClosedError or ConnectionError now, and may
  * react to it. */
 static void end_waiting(LoopObject *self) {
-    cp_work_stop(&self->core, loop_drop_work);
+    end_work(self);
     for (int round = 0; round < CLOSING_ROUNDS; round++) {
         end_operations(self);
         promise_reject_roots(self);
@@ -253,7 +270,7 @@ static void end_waiting(LoopObject *self) {
         if (self->interrupt || (!self->roots && !cp_loop_pending(&self->core)))
             break;
     }
-    cp_work_stop(&self->core, loop_drop_work);
+    end_work(self);
 }
 
 static void mark_closed(LoopObject *self) {
