@@ -43,7 +43,7 @@ DRIVER    := $(wildcard runners/driver/*.c)
 WORKLOADS := $(filter-out workloads/reference.c,$(wildcard workloads/*.c))
 CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
 CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
-PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake echo-client echo-epoll echo-uring)
+PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
 
 # The interpreter that is built for. Read once, and only when a rule needs it.
 pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
@@ -108,11 +108,11 @@ $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
 	$(program) $(LIBS_workloads)
 
 $(BUILD)/echo-client: $(call objects,runners/echo/client.c runners/stats/hist.c)
-	$(program)
+	$(program) -lm
 $(BUILD)/echo-epoll: $(call objects,runners/echo/server_epoll.c)
 	$(program)
 $(BUILD)/echo-uring: $(call objects,runners/echo/server_uring.c)
-	$(program) -luring
+	$(program) $(LIBS_uring)
 
 # What the driver says of its own build: one small object, remade only when the answer changes.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -161,9 +161,9 @@ fuzz-order: setup ext  ## N random promise programs here and in node: the traces
 refleak: setup ext  ## References, blocks, files and memory must not grow; LEAK='--bisect' finds the test
 	@$(VENV)/bin/python scripts/refleak $(LEAK)
 
-sanitize: setup  ## Run the tests of the core's threads under ThreadSanitizer
-	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io offload)
-	$(Q)for test in loop io offload; do build/tsan/tests/test_$$test || exit 1; done
+sanitize: setup  ## Run the tests of the core's threads and descriptors under ThreadSanitizer
+	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io poll_uring offload)
+	$(Q)for test in loop io poll_uring offload; do build/tsan/tests/test_$$test || exit 1; done
 
 check:  ## Format, warnings as errors under gcc and clang, directions between rooms
 	@scripts/setup --for check --python "$(PYTHON)"

@@ -480,6 +480,9 @@ extern PyType_Spec file_spec;
  * lists them */
 extern const char cp_open_file_doc[];
 PyObject *cp_open_file(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_spawn(PyObject *module, PyObject *args); /* for cpromise/_process.py */
+PyObject *cp_when_readable(PyObject *module, PyObject *fd);
+PyObject *cp_pipe_stream(PyObject *module, PyObject *fd);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
     cp_serve_tcp_doc[], cp_to_thread_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];

@@ -133,6 +133,11 @@ static PyMethodDef module_methods[] = {
     {"all_settled_keyed", cp_all_settled_keyed, METH_O, cp_all_settled_keyed_doc},
     {"map", FASTCALL(cp_map), METH_VARARGS | METH_KEYWORDS, cp_map_doc},
     {"open_file", FASTCALL(cp_open_file), METH_VARARGS | METH_KEYWORDS, cp_open_file_doc},
+    {"_spawn", cp_spawn, METH_VARARGS,
+     "_spawn(name, programs, argv, env, cwd, cwd_name, stdio, pass_fds, session, restore_signals, "
+     "group) -> Promise[int]"},
+    {"_when_readable", cp_when_readable, METH_O, "Takes the descriptor over, and closes it."},
+    {"_pipe_stream", cp_pipe_stream, METH_O, "The Stream of one end of a pipe, non-blocking."},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -99,6 +99,14 @@ static void finish_close(StreamObject *self) {
     Py_DECREF(p);
 }
 
+/* A pipe goes one way: its end of sending is its end. */
+static void end_sending(StreamObject *self) {
+    if (self->io.plain)
+        stream_abort(self);
+    else
+        shutdown(self->io.fd, SHUT_WR);
+}
+
 /* Nothing is left to send, or nothing can be sent any more. */
 static void writes_ended(StreamObject *self, int error) {
     if (error && error != -ECANCELED)
@@ -107,7 +115,7 @@ static void writes_ended(StreamObject *self, int error) {
     stream_forget_writes(self);
     settle_drained(self, error);
     if (self->shut && !error)
-        shutdown(self->io.fd, SHUT_WR);
+        end_sending(self);
     if (self->closing)
         finish_close(self);
 }
@@ -339,6 +347,6 @@ PyObject *stream_send_eof(StreamObject *self, PyObject *Py_UNUSED(args)) {
                                "TLS has no end of one half only; close() the stream");
     self->shut = true;
     if (!self->queued && !self->file)
-        shutdown(self->io.fd, SHUT_WR);
+        end_sending(self);
     return loop_settled_none(self->loop);
 }

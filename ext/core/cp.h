@@ -187,7 +187,10 @@ enum cp_op_kind {
     CP_OP_SENDV,
     CP_OP_SENDFILE,
     CP_OP_ACCEPT,
-    CP_OP_CONNECT
+    CP_OP_CONNECT,
+    CP_OP_POLL_IN, /* moves nothing: 0 when a read would not block, also at the end or on an error;
+                      not on a descriptor on which RECV or ACCEPT were used */
+    CP_OP_POLL_OUT /* the same for a write */
 };
 
 /* The bytes of a file from `offset` on; SENDFILE sends op->len of them at most, and a result of 0
@@ -218,11 +221,13 @@ struct cp_op {
     bool pending;
 };
 
-/* One descriptor under the loop's care. At most one operation reads (RECV, ACCEPT) and one writes
- * (SEND, CONNECT) at a time. */
+/* One descriptor under the loop's care. At most one operation reads (RECV, ACCEPT, POLL_IN) and one
+ * writes (the others) at a time. */
 struct cp_io {
     int fd;        /* read-only, -1 once closed */
     uint8_t ready; /* private: poller's hints, what is worth trying before waiting */
+    bool plain;    /* public, after cp_io_open: a pipe, not a socket: read and written to. The host
+                      ignores SIGPIPE then */
     struct cp_op *reader, *writer;
     struct cp_watch *watch;               /* private: io_uring's */
     struct cp_io *next_open, **prev_open; /* private: the loop's list of open descriptors */
@@ -252,7 +257,7 @@ void cp_complete(struct cp_loop *loop, struct cp_op *op, ssize_t result);
 enum { CP_READABLE = 1, CP_WRITABLE = 2, CP_HUNG_UP = 4 };
 ssize_t cp_io_try(struct cp_loop *loop, struct cp_io *io, struct cp_op *op);
 static inline bool cp_op_writes(const struct cp_op *op) {
-    return op->kind != CP_OP_RECV && op->kind != CP_OP_ACCEPT;
+    return op->kind != CP_OP_RECV && op->kind != CP_OP_ACCEPT && op->kind != CP_OP_POLL_IN;
 }
 
 /* The poller behind the seam; one static const table per backend. */

@@ -210,6 +210,7 @@ static int open_wake_pipe(struct cp_loop *loop) {
         close(ends[1]);
         return err;
     }
+    loop->wake_io.plain = true;
     loop->wake_fd = ends[1];
     loop->wake_op = (struct cp_op){.kind = CP_OP_RECV, .len = CP_BUFFER, .done = woken};
     return cp_io_submit(loop, &loop->wake_io, &loop->wake_op);

@@ -11,6 +11,7 @@
  * the batch that is being walked. */
 #include "cp.h"
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
@@ -76,7 +77,7 @@ static ssize_t or_errno(ssize_t result) {
 static ssize_t try_recv(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
     char *target = op->buf ? op->buf : loop->buffer;
     size_t room = op->buf || op->len < CP_BUFFER ? op->len : CP_BUFFER;
-    ssize_t n = or_errno(read(io->fd, target, room));
+    ssize_t n = or_errno(io->plain ? read(io->fd, target, room) : recv(io->fd, target, room, 0));
     op->data = target;
     if ((n == -EAGAIN || (n >= 0 && (size_t)n < room)) && !(io->ready & CP_HUNG_UP))
         io->ready &= (uint8_t)~CP_READABLE;
@@ -84,7 +85,8 @@ static ssize_t try_recv(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
 }
 
 static ssize_t try_send(struct cp_io *io, struct cp_op *op) {
-    ssize_t n = or_errno(send(io->fd, op->buf, op->len, MSG_NOSIGNAL));
+    ssize_t n = or_errno(io->plain ? write(io->fd, op->buf, op->len)
+                                   : send(io->fd, op->buf, op->len, MSG_NOSIGNAL));
     if (n == -EAGAIN || (n >= 0 && (size_t)n < op->len))
         io->ready &= (uint8_t)~CP_WRITABLE;
     return n;
@@ -92,7 +94,8 @@ static ssize_t try_send(struct cp_io *io, struct cp_op *op) {
 
 static ssize_t try_sendv(struct cp_io *io, struct cp_op *op) {
     const struct msghdr message = {.msg_iov = op->buf, .msg_iovlen = op->len};
-    ssize_t n = or_errno(sendmsg(io->fd, &message, MSG_NOSIGNAL));
+    ssize_t n = or_errno(io->plain ? writev(io->fd, op->buf, (int)op->len)
+                                   : sendmsg(io->fd, &message, MSG_NOSIGNAL));
     if (n == -EAGAIN)
         io->ready &= (uint8_t)~CP_WRITABLE;
     return n;
@@ -133,6 +136,15 @@ static ssize_t try_connect(struct cp_io *io, struct cp_op *op) {
     return -err;
 }
 
+/* Asks instead of trusting the hint, which says only what is worth a try. */
+static ssize_t try_poll(struct cp_io *io, short events, uint8_t direction) {
+    struct pollfd which = {.fd = io->fd, .events = events};
+    int count = poll(&which, 1, 0);
+    if (count == 0)
+        io->ready &= (uint8_t)~direction;
+    return count > 0 ? 0 : count == 0 ? -EAGAIN : -errno;
+}
+
 static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
     switch (op->kind) {
     case CP_OP_RECV:
@@ -145,6 +157,10 @@ static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
         return try_sendfile(io, op);
     case CP_OP_ACCEPT:
         return try_accept(io);
+    case CP_OP_POLL_IN:
+        return try_poll(io, POLLIN, CP_READABLE);
+    case CP_OP_POLL_OUT:
+        return try_poll(io, POLLOUT, CP_WRITABLE);
     default:
         return try_connect(io, op);
     }

@@ -22,25 +22,21 @@
 #ifdef CP_HAVE_URING
 #include <liburing.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { SUBMISSIONS = 256, COMPLETIONS = 1024, BUFFERS = 256, BUFFER_SIZE = 4096, GROUP = 0 };
-enum { NONE = BUFFERS };   /* no buffer */
+#include "uring_buffers.h"
+
+enum { SUBMISSIONS = 256, COMPLETIONS = 1024 };
 enum { SMALL_READS = 8 };  /* direct reads below BUFFER_SIZE that end `bulk` */
 enum { MOST_HELD = 2 };    /* buffers of a stream that nobody reads: then the kernel is stopped */
 enum { READING, WRITING }; /* low bits of user_data */
-enum { FIRST_ACCEPTED = 8 };
+enum { SOME = 16 };        /* how many accepted connections there is room for at a time */
 
 enum in_kernel { NOTHING, POLLED, RECEIVING, ACCEPTING };
 enum sort { UNKNOWN, STREAM, OTHER };
-
-/* A buffer that the kernel has filled: bytes from .. to, in a list by number. */
-struct filled {
-    uint16_t next, from, to;
-};
-
 /* One descriptor. */
 struct cp_watch {
     struct cp_io *io; /* NULL once it is closed: the rest is waited for and thrown away */
@@ -49,131 +45,65 @@ struct cp_watch {
     bool writing;    /* a poll for writing is in the kernel */
     bool stopping;   /* `reading` is being cancelled */
     uint8_t sort, bulk;
-    uint16_t first, last, held; /* filled buffers that nobody has asked for yet; held: how many */
-    int error;                  /* that ended receiving while nobody read, or 0 */
-    int *accepted, count, room; /* the same of connections */
+    struct filled_list filled; /* what was received and nobody has asked for yet */
+    int error;                 /* that ended receiving while nobody read, or 0 */
+    int *accepted, count;      /* the same of connections */
 };
 
 struct uring_state {
     struct io_uring ring;
-    struct io_uring_buf_ring *buffers; /* at a page of `block`, followed by the bytes */
-    char *block, *bytes;
-    struct filled filled[BUFFERS];
-    unsigned lent;   /* the buffer at which the last completion points, or NONE */
-    unsigned unused; /* buffers that the kernel can fill, as far as we know */
-    unsigned left;   /* completions that this turn may still take */
-    int event_fd;    /* for a loop that waits for us, or -1 */
+    struct buffers buffers;
+    unsigned left; /* completions that this turn may still take */
+    int event_fd;  /* for a loop that waits for us, or -1 */
     struct cp_watch *watches;
+    pthread_t thread;             /* that opened it */
+    atomic_bool closed_elsewhere; /* another one has closed what the kernel has in hand */
 };
 
-/* ---- Buffers */
-
-static char *buffer_at(struct uring_state *s, unsigned id) {
-    return s->bytes + (size_t)id * BUFFER_SIZE;
-}
-
-static void give_back(struct uring_state *s, unsigned id) {
-    io_uring_buf_ring_add(s->buffers, buffer_at(s, id), BUFFER_SIZE, (unsigned short)id,
-                          io_uring_buf_ring_mask(BUFFERS), 0);
-    io_uring_buf_ring_advance(s->buffers, 1);
-    s->unused++;
-}
-
-static void give_back_lent(struct uring_state *s) {
-    if (s->lent != NONE)
-        give_back(s, s->lent);
-    s->lent = NONE;
-}
-
-static int provide_buffers(struct uring_state *s) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), ring = BUFFERS * sizeof(struct io_uring_buf);
-    struct io_uring_buf_reg reg = {.ring_entries = BUFFERS, .bgid = GROUP};
-    ring = (ring + page - 1) / page * page;
-    if (!(s->block = cp_mem.alloc(page + ring + (size_t)BUFFERS * BUFFER_SIZE)))
-        return -ENOMEM;
-    s->buffers = (void *)(((uintptr_t)s->block + page - 1) / page * page);
-    s->bytes = (char *)s->buffers + ring;
-    memset(s->buffers, 0, ring);
-    reg.ring_addr = (uintptr_t)s->buffers;
-    for (unsigned id = 0; id < BUFFERS; id++)
-        give_back(s, id);
-    return io_uring_register_buf_ring(&s->ring, &reg, 0);
-}
-
-/* What came ahead goes to `op`, as much as it asks for. */
-static void take_filled(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) {
-    struct uring_state *s = loop->poller_state;
-    unsigned id = w->first;
-    struct filled *f = &s->filled[id];
-    size_t there = (size_t)(f->to - f->from), n = op->len < there ? op->len : there;
-    char *bytes = buffer_at(s, id) + f->from;
-    bool lend = !op->buf && n == there;
-    op->result = (ssize_t)n;
-    op->data = lend ? bytes : op->buf ? op->buf : loop->buffer;
-    if (!lend)
-        memcpy(op->buf ? op->buf : loop->buffer, bytes, n);
-    f->from = (uint16_t)(f->from + n);
-    if (n < there)
-        return;
-    w->first = f->next;
-    w->held--;
-    if (lend) {
-        give_back_lent(s);
-        s->lent = id;
-    } else {
-        give_back(s, id);
-    }
-}
-
-static void hold(struct uring_state *s, struct cp_watch *w, unsigned id, size_t size) {
-    s->filled[id] = (struct filled){.next = NONE, .to = (uint16_t)size};
-    if (w->held++)
-        s->filled[w->last].next = (uint16_t)id;
-    else
-        w->first = (uint16_t)id;
-    w->last = (uint16_t)id;
-}
-
 /* ---- Handing requests to the kernel. They are gathered until the next io_uring_enter. */
+
+/* Hands them over, and has the kernel complete what it can without waiting. */
+static int enter(struct cp_loop *loop) {
+    struct uring_state *s = loop->poller_state;
+    loop->stats.syscalls++;
+    return io_uring_submit_and_get_events(&s->ring);
+}
 
 static struct io_uring_sqe *new_request(struct cp_loop *loop) {
     struct uring_state *s = loop->poller_state;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&s->ring);
-    if (sqe)
-        return sqe;
-    loop->stats.syscalls++;
-    io_uring_submit(&s->ring);
-    return io_uring_get_sqe(&s->ring);
+    if (!sqe && enter(loop) >= 0)
+        sqe = io_uring_get_sqe(&s->ring);
+    return sqe;
 }
 
 /* Where another loop waits for us, nobody would hand over later what is submitted between turns. */
-static void hand_over(struct cp_loop *loop) {
-    struct uring_state *s = loop->poller_state;
-    if (!loop->notify)
-        return;
-    loop->stats.syscalls++;
-    io_uring_submit(&s->ring);
+static void submitted(struct cp_loop *loop, struct io_uring_sqe *sqe, struct cp_watch *w,
+                      unsigned direction) {
+    io_uring_sqe_set_data64(sqe, (uintptr_t)w | direction);
+    if (loop->notify)
+        enter(loop);
 }
 
-static void cancel(struct cp_loop *loop, struct cp_watch *w, unsigned direction) {
+static bool cancel(struct cp_loop *loop, struct cp_watch *w, unsigned direction) {
     struct io_uring_sqe *sqe = new_request(loop);
     if (!sqe)
-        return;
+        return false;
     io_uring_prep_cancel64(sqe, (uintptr_t)w | direction, 0);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    io_uring_sqe_set_data64(sqe, 0);
+    submitted(loop, sqe, NULL, 0);
+    return true;
 }
 
 static void stop_reading(struct cp_loop *loop, struct cp_watch *w) {
     if (!w->stopping)
-        cancel(loop, w, READING);
-    w->stopping = true;
+        w->stopping = cancel(loop, w, READING);
 }
 
 static bool may_receive_ahead(struct uring_state *s, struct cp_watch *w, const struct cp_op *op) {
     socklen_t size = sizeof(int);
     int type = 0;
-    if (op->kind != CP_OP_RECV || op->buf || w->bulk || !s->unused)
+    if (op->kind != CP_OP_RECV || op->buf || w->bulk || !s->buffers.unused)
         return false;
     if (w->sort == UNKNOWN) /* a datagram that is longer than a buffer would be cut */
         w->sort =
@@ -200,14 +130,13 @@ static int arm_read(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) 
          * some bytes is never told */
         io_uring_prep_recv_multishot(sqe, w->io->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = GROUP;
+        sqe->buf_group = BUFFER_GROUP;
         w->reading = RECEIVING;
     } else {
         io_uring_prep_poll_multishot(sqe, w->io->fd, POLLIN | POLLRDHUP);
         w->reading = POLLED;
     }
-    io_uring_sqe_set_data64(sqe, (uintptr_t)w | READING);
-    hand_over(loop);
+    submitted(loop, sqe, w, READING);
     return 0;
 }
 
@@ -218,9 +147,8 @@ static int arm_write(struct cp_loop *loop, struct cp_watch *w) {
     if (!(sqe = new_request(loop)))
         return -ENOMEM;
     io_uring_prep_poll_add(sqe, w->io->fd, POLLOUT);
-    io_uring_sqe_set_data64(sqe, (uintptr_t)w | WRITING);
     w->writing = true;
-    hand_over(loop);
+    submitted(loop, sqe, w, WRITING);
     return 0;
 }
 
@@ -253,32 +181,43 @@ static void free_if_done(struct cp_watch *w) {
 }
 
 static void throw_away(struct uring_state *s, struct cp_watch *w) {
-    for (; w->held; w->held--) {
-        unsigned id = w->first;
-        w->first = s->filled[id].next;
-        give_back(s, id);
-    }
+    while (w->filled.count)
+        give_back(&s->buffers, list_pop(&s->buffers, &w->filled));
     while (w->count)
         close(w->accepted[--w->count]);
     cp_mem.free(w->accepted);
     w->accepted = NULL;
 }
 
+/* What the kernel has in hand of the descriptors that are closed. */
+static void cancel_closed(struct cp_loop *loop, struct cp_watch *w) {
+    for (; w; w = w->next) {
+        if (!w->io && w->reading)
+            stop_reading(loop, w);
+        if (!w->io && w->writing)
+            cancel(loop, w, WRITING);
+    }
+}
+
+/* The host may let a descriptor go on another thread, which may not use the ring. */
 static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
     struct uring_state *s = loop->poller_state;
     struct cp_watch *w = io->watch;
     throw_away(s, w);
     w->io = NULL;
     io->watch = NULL;
-    if (w->reading)
-        stop_reading(loop, w);
-    if (w->writing)
-        cancel(loop, w, WRITING);
-    if (w->reading || w->writing) {
-        loop->stats.syscalls++;
-        io_uring_submit_and_get_events(&s->ring);
+    if (!w->reading && !w->writing) {
+        free_watch(w);
+    } else if (!pthread_equal(pthread_self(), s->thread)) {
+        s->closed_elsewhere = true;
+        cp_wake(loop);
+    } else {
+        if (w->reading)
+            stop_reading(loop, w);
+        if (w->writing)
+            cancel(loop, w, WRITING);
+        enter(loop);
     }
-    free_if_done(w);
 }
 
 /* ---- Submitting */
@@ -295,9 +234,27 @@ static ssize_t try_now(struct cp_loop *loop, struct cp_watch *w, struct cp_op *o
     return n;
 }
 
+/* What was received ahead goes to `op`, as much as it asks for. */
+static void take_filled(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) {
+    struct uring_state *s = loop->poller_state;
+    struct filled *f = &s->buffers.filled[w->filled.first];
+    size_t there = (size_t)(f->to - f->from), n = op->len < there ? op->len : there;
+    char *bytes = buffer_at(&s->buffers, w->filled.first) + f->from;
+    bool lend = !op->buf && n == there;
+    op->result = (ssize_t)n;
+    op->data = lend ? bytes : op->buf ? op->buf : loop->buffer;
+    if (!lend)
+        memcpy(op->buf ? op->buf : loop->buffer, bytes, n);
+    f->from = (uint16_t)(f->from + n);
+    if (lend)
+        buffer_lend(&s->buffers, list_pop(&s->buffers, &w->filled));
+    else if (n == there)
+        give_back(&s->buffers, list_pop(&s->buffers, &w->filled));
+}
+
 /* Whether the kernel has brought ahead what op asks for; it has its result then. */
 static bool take_ahead(struct cp_loop *loop, struct cp_watch *w, struct cp_op *op) {
-    if (w->held) {
+    if (w->filled.count) {
         take_filled(loop, w, op);
     } else if (w->count) {
         op->result = w->accepted[0];
@@ -383,37 +340,33 @@ static void polled(struct cp_loop *loop, struct cp_watch *w, int events) {
 
 static void received(struct cp_loop *loop, struct cp_watch *w, unsigned id, size_t size) {
     struct cp_op *op = w->io->reader;
-    hold(loop->poller_state, w, id, size);
+    struct uring_state *s = loop->poller_state;
+    list_append(&s->buffers, &w->filled, id, size);
     if (op) {
         take_filled(loop, w, op);
         cp_complete(loop, op, op->result);
     }
     if (size == BUFFER_SIZE)
         w->bulk = SMALL_READS;
-    if (w->reading && (w->bulk || w->held >= MOST_HELD))
+    if (w->reading && (w->bulk || w->filled.count >= MOST_HELD))
         stop_reading(loop, w);
-}
-
-static int keep_accepted(struct cp_watch *w, int fd) {
-    int room = w->room ? 2 * w->room : FIRST_ACCEPTED, *more;
-    if (w->count == w->room) {
-        if (!(more = cp_mem.resize(w->accepted, (size_t)room * sizeof *more)))
-            return -ENOMEM;
-        w->accepted = more;
-        w->room = room;
-    }
-    w->accepted[w->count++] = fd;
-    return 0;
 }
 
 static void accepted(struct cp_loop *loop, struct cp_watch *w, int fd) {
     struct cp_op *op = w->io->reader;
+    int *more = w->accepted;
     if (op) {
         cp_complete(loop, op, fd);
         return;
     }
-    if (keep_accepted(w, fd) < 0)
+    if (w->count % SOME == 0)
+        more = cp_mem.resize(w->accepted, (size_t)(w->count + SOME) * sizeof *more);
+    if (more) {
+        w->accepted = more;
+        w->accepted[w->count++] = fd;
+    } else {
         close(fd); /* to the other end, a server that is overloaded */
+    }
     if (w->reading)
         stop_reading(loop, w);
 }
@@ -424,9 +377,9 @@ static void read_event(struct cp_loop *loop, struct cp_watch *w, const struct io
     unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
     enum in_kernel was = w->reading;
     if (filled)
-        s->unused--;
+        s->buffers.unused--;
     if (filled && !kept)
-        give_back(s, id);
+        give_back(&s->buffers, id);
     if (!(cqe->flags & IORING_CQE_F_MORE)) {
         w->reading = NOTHING;
         w->stopping = false;
@@ -435,9 +388,9 @@ static void read_event(struct cp_loop *loop, struct cp_watch *w, const struct io
     }
     if (!w->io && was == ACCEPTING && cqe->res >= 0)
         close(cqe->res);
-    if (!w->io)
+    else if (!w->io)
         return;
-    if (was == POLLED)
+    else if (was == POLLED)
         polled(loop, w, cqe->res);
     else if (kept)
         received(loop, w, id, (size_t)cqe->res);
@@ -449,10 +402,9 @@ static void read_event(struct cp_loop *loop, struct cp_watch *w, const struct io
 
 static void write_event(struct cp_loop *loop, struct cp_watch *w) {
     w->writing = false;
-    if (!w->io)
-        return;
-    w->io->ready |= CP_WRITABLE;
-    if (w->io->writer)
+    if (w->io)
+        w->io->ready |= CP_WRITABLE;
+    if (w->io && w->io->writer)
         go_on(loop, w, w->io->writer);
 }
 
@@ -483,7 +435,7 @@ static void handle(struct cp_loop *loop, const struct io_uring_cqe *cqe) {
 static bool poll_next(struct cp_loop *loop) {
     struct uring_state *s = loop->poller_state;
     struct io_uring_cqe cqe;
-    give_back_lent(s);
+    give_back_lent(&s->buffers);
     while (!loop->completed && s->left && take_completion(s, &cqe)) {
         s->left--;
         handle(loop, &cqe);
@@ -496,13 +448,6 @@ static bool poll_next(struct cp_loop *loop) {
 /* Whether the kernel has something that only io_uring_enter brings. */
 static bool kernel_has_work(struct uring_state *s) {
     return IO_URING_READ_ONCE(*s->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
-}
-
-static int look(struct cp_loop *loop, struct uring_state *s) {
-    if (!io_uring_sq_ready(&s->ring) && !kernel_has_work(s))
-        return 0;
-    loop->stats.syscalls++;
-    return io_uring_submit_and_get_events(&s->ring);
 }
 
 static int wait_for_completion(struct cp_loop *loop, struct uring_state *s, cp_ns timeout) {
@@ -518,24 +463,28 @@ static int wait_for_completion(struct cp_loop *loop, struct uring_state *s, cp_n
     return err;
 }
 
+/* After the call, which makes it readable as well; what came between the two, poll_idle sees. */
 static void quiet_event_fd(struct cp_loop *loop, struct uring_state *s) {
-    uint64_t count;
+    eventfd_t count;
     loop->stats.syscalls++;
-    while (read(s->event_fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
+    eventfd_read(s->event_fd, &count);
 }
 
 static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     struct uring_state *s = loop->poller_state;
     int err;
     loop->stats.polls++;
-    give_back_lent(s);
-    if (s->event_fd >= 0)
-        quiet_event_fd(loop, s);
+    give_back_lent(&s->buffers);
+    if (s->closed_elsewhere) {
+        s->closed_elsewhere = false;
+        cancel_closed(loop, s->watches);
+    }
     if (timeout == 0 || io_uring_cq_ready(&s->ring))
-        err = look(loop, s);
+        err = io_uring_sq_ready(&s->ring) || kernel_has_work(s) ? enter(loop) : 0;
     else
         err = wait_for_completion(loop, s, timeout);
+    if (s->event_fd >= 0)
+        quiet_event_fd(loop, s);
     s->left = io_uring_cq_ready(&s->ring);
     /* EBUSY, EAGAIN: the kernel wants its completions taken, or has no memory just now */
     return err >= 0 || err == -ETIME || err == -EINTR || err == -EBUSY || err == -EAGAIN ? 0 : err;
@@ -543,10 +492,8 @@ static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
 
 static bool poll_idle(struct cp_loop *loop) {
     struct uring_state *s = loop->poller_state;
-    if (io_uring_sq_ready(&s->ring)) {
-        loop->stats.syscalls++;
-        io_uring_submit(&s->ring);
-    }
+    if (io_uring_sq_ready(&s->ring))
+        enter(loop);
     return io_uring_cq_ready(&s->ring) || kernel_has_work(s);
 }
 
@@ -594,17 +541,17 @@ static int poll_open(struct cp_loop *loop) {
     if (!s)
         return -ENOMEM;
     memset(s, 0, sizeof *s);
-    s->lent = NONE;
     s->event_fd = -1;
+    s->thread = pthread_self();
     if ((err = open_ring(&s->ring)) < 0)
         goto fail;
-    if ((err = provide_buffers(s)) < 0)
+    if ((err = buffers_open(&s->buffers, &s->ring)) < 0)
         goto fail_ring;
     loop->poller_state = s;
     return 0;
 fail_ring:
     io_uring_queue_exit(&s->ring);
-    cp_mem.free(s->block);
+    buffers_close(&s->buffers);
 fail:
     cp_mem.free(s);
     return err == -EINVAL ? -EOPNOTSUPP : err;
@@ -616,7 +563,7 @@ static void poll_close(struct cp_loop *loop) {
     struct uring_state *s = loop->poller_state;
     struct io_uring_cqe cqe;
     if (s->watches)
-        io_uring_submit_and_get_events(&s->ring);
+        enter(loop);
     while (take_completion(s, &cqe))
         handle(loop, &cqe);
     io_uring_queue_exit(&s->ring);
@@ -624,7 +571,7 @@ static void poll_close(struct cp_loop *loop) {
         close(s->event_fd);
     while (s->watches)
         free_watch(s->watches);
-    cp_mem.free(s->block);
+    buffers_close(&s->buffers);
     cp_mem.free(s);
     loop->poller_state = NULL;
 }

@@ -26,6 +26,8 @@ from ._cpromise import (
 )
 from ._python import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
 from ._functions import interval, promisify
+from ._process import Process, spawn
+from ._signals import signal
 from ._version import __version__
 from .aio import attach
 
@@ -37,6 +39,7 @@ __all__ = [
     "File",
     "Loop",
     "LoopClosedError",
+    "Process",
     "Promise",
     "PromiseError",
     "RejectionError",
@@ -61,6 +64,8 @@ __all__ = [
     "run",
     "serve_tcp",
     "serve_unix",
+    "signal",
     "sleep",
+    "spawn",
     "to_thread",
 ]

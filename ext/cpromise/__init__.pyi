@@ -2,12 +2,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent import futures
 from os import PathLike
+from signal import Signals
 from ssl import SSLContext, SSLObject
 from contextvars import Context
 from types import GenericAlias, TracebackType
 from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, final, overload, type_check_only
 
-from _typeshed import FileDescriptorLike
+from _typeshed import FileDescriptorLike, HasFileno
 from typing_extensions import Buffer, ParamSpec, Self, TypeVarTuple, Unpack
 
 _Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
@@ -28,6 +29,7 @@ __all__ = [
     "File",
     "Loop",
     "LoopClosedError",
+    "Process",
     "Promise",
     "PromiseError",
     "RejectionError",
@@ -52,7 +54,9 @@ __all__ = [
     "run",
     "serve_tcp",
     "serve_unix",
+    "signal",
     "sleep",
+    "spawn",
     "to_thread",
 ]
 
@@ -290,6 +294,36 @@ class File:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> Promise[None]: ...
 
+class Process:
+    pid: int
+    args: list[_Path]
+    stdin: Stream | None
+    stdout: Stream | None
+    stderr: Stream | None
+    def __init__(self, pid: int, argv: list[_Path], streams: list[Stream | None]) -> None: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def wait(self) -> Promise[int]: ...
+    def send_signal(self, signal: int, /) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def communicate(self, input: Buffer | None = None) -> Promise[tuple[bytes | None, bytes | None]]: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+class signal(AsyncIterator[Signals]):
+    def __init__(self, *signums: int) -> None: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Promise[Signals]: ...
+    def aclose(self) -> Promise[None]: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def __del__(self) -> None: ...
+
 _Unhandled = Literal["raise", "warn", "ignore"] | Callable[[Promise[Any] | None, Any], object]
 
 @overload
@@ -350,4 +384,17 @@ def serve_unix(
     handler: Callable[[Stream], object], path: _Path, *, backlog: int = 1024, tls: SSLContext | None = None
 ) -> Promise[Server]: ...
 def open_file(path: _Path | int, mode: str = "rb", *, buffering: int = -1) -> Promise[File]: ...
+def spawn(
+    argv: Iterable[_Path],
+    *,
+    stdin: int | HasFileno | None = None,
+    stdout: int | HasFileno | None = None,
+    stderr: int | HasFileno | None = None,
+    cwd: _Path | None = None,
+    env: Mapping[str, _Path] | Mapping[bytes, _Path] | None = None,
+    pass_fds: Iterable[int] = (),
+    start_new_session: bool = False,
+    process_group: int | None = None,
+    restore_signals: bool = True,
+) -> Promise[Process]: ...
 def to_thread(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...

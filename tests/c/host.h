@@ -37,6 +37,8 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void host_begin(struct cp_loop *loop);
 void host_end(struct cp_loop *loop);
+/* Whether that poller cannot be had here; then it says so, as a skipped test. */
+bool host_refused(const struct cp_poller *poller);
 
 void node_init(struct node *node, struct cp_loop *loop);
 /* then(on_ok, on_rejected); child must be fresh. */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -228,6 +230,49 @@ static void a_range_of_a_file_is_sent_as_the_socket_takes_it(void **state) {
     fclose(file);
 }
 
+static void a_full_socket_can_be_closed(void **state) {
+    static char block[16 << 20];
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SEND, .buf = block, .len = sizeof block, .done = on_done};
+    int fds[2];
+    (void)state;
+    for (int i = 1; i < 3; i++) {
+        pair(fds);
+        cp_io_open(&loop, &io, fds[0]);
+        while (cp_io_submit(&loop, &io, &op) == 1)
+            assert_true(op.result > 0);
+        if (i == 2)
+            assert_int_equal(cp_loop_step(&loop, 0), 0);
+        cp_io_close(&loop, &io);
+        step_until(i);
+        assert_int_equal(op.result, -ECANCELED);
+        close(fds[1]);
+    }
+}
+
+/* The reset comes while nobody reads: the next read is told. */
+static void a_reset_is_told_to_the_next_read(void **state) {
+    struct linger hard = {.l_onoff = 1};
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2], tested = family;
+    (void)state;
+    family = AF_INET; /* the others have no resets */
+    pair(fds);
+    family = tested;
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    cp_io_cancel(&loop, &op);
+    setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close(fds[1]);
+    step_until(1);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_int_equal(op.result, -ECONNRESET);
+    cp_io_close(&loop, &io);
+}
+
 static void closing_completes_what_pends_with_ecanceled(void **state) {
     struct cp_io io;
     struct cp_op op = recv_op();
@@ -331,6 +376,75 @@ static void a_refused_connection_is_an_error(void **state) {
     cp_io_close(&loop, &client);
 }
 
+static void polling_says_when_a_read_would_not_block_and_takes_nothing(void **state) {
+    struct cp_io io;
+    struct cp_op poll_op = {.kind = CP_OP_POLL_IN, .done = on_done};
+    char bytes[2];
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &poll_op), 0);
+    assert_int_equal(write(fds[1], "ab", 2), 2);
+    step_until(1);
+    assert_int_equal(last_result, 0);
+    assert_int_equal(cp_io_submit(&loop, &io, &poll_op), 1); /* it is still so */
+    assert_int_equal(read(io.fd, bytes, 2), 2);
+    assert_int_equal(cp_io_submit(&loop, &io, &poll_op), 0);
+    close(fds[1]);
+    step_until(2);
+    assert_int_equal(last_result, 0);
+    cp_io_close(&loop, &io);
+}
+
+static void polling_for_room_waits_for_the_reader(void **state) {
+    static char block[1 << 16];
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_POLL_OUT, .done = on_done};
+    int fds[2];
+    (void)state;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    while (send(fds[0], block, sizeof block, MSG_NOSIGNAL) > 0)
+        ;
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_int_equal(done_count, 0);
+    while (read(fds[1], block, sizeof block) > 0)
+        ;
+    step_until(1);
+    assert_int_equal(last_result, 0);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
+static void a_pipe_is_written_to(void **state) {
+    static char block[1 << 20], sink[1 << 16];
+    struct iovec parts[2] = {{block, sizeof block / 2}, {block, sizeof block / 2}};
+    struct cp_io io;
+    struct cp_op op = {.kind = CP_OP_SENDV, .buf = parts, .len = 2, .done = on_done};
+    int ends[2];
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    cp_io_open(&loop, &io, ends[1]);
+    io.plain = true;
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 1);
+    assert_true(op.result > 0 && op.result < (ssize_t)sizeof block);
+    op = (struct cp_op){.kind = CP_OP_SEND, .buf = block, .len = sizeof block, .done = on_done};
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    while (read(ends[0], sink, sizeof sink) > 0)
+        ;
+    step_until(1);
+    assert_true(last_result > 0);
+    close(ends[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    step_until(2);
+    assert_int_equal(last_result, -EPIPE);
+    cp_io_close(&loop, &io);
+}
+
 /* The host stops the loop at the first of two events: the second one comes with the next step. */
 static int stop_loop(struct cp_loop *l, struct cp_op *op) {
     on_done(l, op);
@@ -361,6 +475,186 @@ static void what_is_left_when_the_host_stops_comes_later(void **state) {
     }
 }
 
+/* ---- Streams of numbered bytes, under reads, cancellations and closings by chance */
+
+struct flow {
+    struct cp_io io;
+    struct cp_op op;
+    int peer; /* or -1: closed */
+    size_t sent, got;
+    bool ended; /* the end of the file was read */
+};
+
+static struct flow flows[6];
+static unsigned chance;
+
+static unsigned below(unsigned limit) {
+    chance = chance * 1664525 + 1013904223;
+    return (chance >> 8) % limit;
+}
+
+static unsigned char byte_at(size_t n) {
+    return (unsigned char)(n * 7 + n / 256);
+}
+
+static void check_flow(struct flow *f) {
+    const unsigned char *data = f->op.data;
+    for (ssize_t i = 0; i < f->op.result; i++)
+        if (data[i] != byte_at(f->got + (size_t)i))
+            fail_msg("byte %zu is wrong", f->got + (size_t)i);
+    if (f->op.result == 0) {
+        assert_true(f->peer < 0);
+        assert_int_equal(f->got, f->sent);
+        f->ended = true;
+    }
+    if (f->op.result > 0)
+        f->got += (size_t)f->op.result;
+    else if (f->op.result != -ECANCELED)
+        assert_int_equal(f->op.result, 0);
+}
+
+static int flow_done(struct cp_loop *l, struct cp_op *op) {
+    (void)l;
+    check_flow(cp_container_of(op, struct flow, op));
+    return 0;
+}
+
+static void flow_open(struct flow *f) {
+    int fds[2];
+    pair(fds);
+    *f = (struct flow){.peer = fds[1], .op = {.kind = CP_OP_RECV, .done = flow_done}};
+    assert_int_equal(cp_io_open(&loop, &f->io, fds[0]), 0);
+}
+
+static void flow_close(struct flow *f) {
+    cp_io_close(&loop, &f->io);
+    while (f->op.pending)
+        assert_int_equal(cp_loop_step(&loop, 0), 0);
+    if (f->peer >= 0)
+        close(f->peer);
+}
+
+static void flow_send(struct flow *f) {
+    static unsigned char block[20000];
+    size_t size = below(3) ? 1 + below(200) : 1 + below(sizeof block);
+    ssize_t n;
+    if (f->peer < 0)
+        return;
+    for (size_t i = 0; i < size; i++)
+        block[i] = byte_at(f->sent + i);
+    n = write(f->peer, block, size);
+    f->sent += n > 0 ? (size_t)n : 0;
+}
+
+static void flow_read(struct flow *f) {
+    if (f->op.pending || f->ended)
+        return;
+    f->op.len = below(4) ? 65536 : 1 + below(5000);
+    if (cp_io_submit(&loop, &f->io, &f->op))
+        check_flow(f);
+}
+
+static void flow_act(struct flow *f) {
+    unsigned what = below(100);
+    if (what < 35)
+        flow_send(f);
+    else if (what < 70)
+        flow_read(f);
+    else if (what < 75)
+        cp_io_cancel(&loop, &f->op);
+    else if (what < 98)
+        assert_int_equal(cp_loop_step(&loop, 0), 0);
+    else if (what == 98 && f->peer >= 0)
+        f->peer = (close(f->peer), -1);
+    else if (below(8) == 0) {
+        flow_close(f);
+        flow_open(f);
+    }
+}
+
+static void flow_finish(struct flow *f) {
+    if (f->peer >= 0)
+        f->peer = (close(f->peer), -1);
+    while (!f->ended) {
+        flow_read(f);
+        while (f->op.pending)
+            assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    }
+    flow_close(f);
+}
+
+static void no_byte_is_lost_whatever_happens(void **state) {
+    const int count = sizeof flows / sizeof *flows;
+    (void)state;
+    for (unsigned seed = 1; seed <= 30; seed++) {
+        chance = seed;
+        for (int i = 0; i < count; i++)
+            flow_open(&flows[i]);
+        for (int i = 0; i < 2000; i++)
+            flow_act(&flows[below((unsigned)count)]);
+        for (int i = 0; i < count; i++)
+            flow_finish(&flows[i]);
+    }
+}
+
+/* ---- A loop that another one runs */
+
+static bool readable(int fd) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+static void a_guest_is_told_by_its_descriptor(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2], guest = cp_loop_fileno(&loop);
+    (void)state;
+    assert_true(guest >= 0);
+    assert_int_equal(cp_loop_fileno(&loop), guest);
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(cp_loop_idle(&loop), CP_FOREVER);
+        assert_false(readable(guest));
+        assert_int_equal(write(fds[1], "x", 1), 1);
+        assert_true(readable(guest));
+        assert_int_equal(cp_loop_step(&loop, 0), 0);
+        assert_int_equal(done_count, i);
+        assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    }
+    assert_int_equal(cp_loop_idle(&loop), CP_FOREVER);
+    cp_wake(&loop);
+    assert_true(readable(guest));
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_int_equal(loop.stats.wakeups, 1);
+    cp_io_close(&loop, &io);
+    step_until(5);
+    close(fds[1]);
+}
+
+/* What is submitted while the other loop waits must not wait for a turn that nobody gives. */
+static void what_a_guest_submits_between_turns_is_told(void **state) {
+    struct cp_io io;
+    struct cp_op op = recv_op();
+    int fds[2], guest = cp_loop_fileno(&loop);
+    (void)state;
+    assert_int_equal(cp_loop_step(&loop, 0), 0);
+    assert_int_equal(cp_loop_idle(&loop), CP_FOREVER);
+    loop.notify = true;
+    pair(fds);
+    cp_io_open(&loop, &io, fds[0]);
+    assert_int_equal(cp_io_submit(&loop, &io, &op), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_true(readable(guest));
+    loop.notify = false;
+    step_until(1);
+    assert_int_equal(last_result, 1);
+    cp_io_close(&loop, &io);
+    close(fds[1]);
+}
+
 /* cmocka has no parameters: one group for each poller and family. */
 static int run_group(const struct cp_poller *tested_poller, int tested_family) {
     const struct CMUnitTest tests[] = {
@@ -372,13 +666,22 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
         cmocka_unit_test_setup_teardown(gathered_chunks_arrive_in_order, begin, end),
         cmocka_unit_test_setup_teardown(a_range_of_a_file_is_sent_as_the_socket_takes_it, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_full_socket_can_be_closed, begin, end),
+        cmocka_unit_test_setup_teardown(a_reset_is_told_to_the_next_read, begin, end),
         cmocka_unit_test_setup_teardown(closing_completes_what_pends_with_ecanceled, begin, end),
         cmocka_unit_test_setup_teardown(cancel_ends_one_operation_and_leaves_the_descriptor, begin,
                                         end),
         cmocka_unit_test_setup_teardown(an_event_of_a_closed_descriptor_reaches_nobody, begin, end),
         cmocka_unit_test_setup_teardown(accept_and_connect_meet, begin, end),
         cmocka_unit_test_setup_teardown(a_refused_connection_is_an_error, begin, end),
+        cmocka_unit_test_setup_teardown(polling_says_when_a_read_would_not_block_and_takes_nothing,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(polling_for_room_waits_for_the_reader, begin, end),
+        cmocka_unit_test_setup_teardown(a_pipe_is_written_to, begin, end),
         cmocka_unit_test_setup_teardown(what_is_left_when_the_host_stops_comes_later, begin, end),
+        cmocka_unit_test_setup_teardown(no_byte_is_lost_whatever_happens, begin, end),
+        cmocka_unit_test_setup_teardown(a_guest_is_told_by_its_descriptor, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_guest_submits_between_turns_is_told, begin, end),
     };
     char name[40];
     poller = tested_poller;
@@ -389,5 +692,7 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
 
 int main(void) {
     int failed = run_group(&cp_poller_epoll, AF_UNIX) + run_group(&cp_poller_epoll, AF_INET);
+    if (host_refused(&cp_poller_uring))
+        return failed;
     return failed + run_group(&cp_poller_uring, AF_UNIX) + run_group(&cp_poller_uring, AF_INET);
 }
