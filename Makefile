@@ -6,6 +6,7 @@ CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 MODE    ?= release
 MATRIX  ?= default
 N       ?= 100000
+MINUTES ?= 10
 PYTHONS ?=
 RUNFLAGS ?=
 V       ?=
@@ -58,7 +59,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
+.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -160,6 +161,9 @@ fuzz-order: setup ext  ## N random promise programs here and in node: the traces
 
 refleak: setup ext  ## References, blocks, files and memory must not grow; LEAK='--bisect' finds the test
 	@$(VENV)/bin/python scripts/refleak $(LEAK)
+
+soak: setup all  ## Everything at once for MINUTES (default 10): memory and open files must not grow
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/soak --minutes $(MINUTES)
 
 sanitize: setup  ## Run the tests of the core's threads and descriptors under ThreadSanitizer
 	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io poll_uring offload)
