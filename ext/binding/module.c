@@ -41,27 +41,30 @@ static PyObject *run_and_close(LoopObject *loop, PyObject *main) {
 
 PyDoc_STRVAR(
     run_doc,
-    "run(main, /, *, debug=None, unhandled='raise', backend='auto')\n--\n\n"
+    "run(main, /, *, debug=None, unhandled='raise', backend='auto', workers=None, pin=None)\n--\n\n"
     "Runs main (a coroutine, a promise or a function that returns one) on this thread's loop "
     "until\n"
     "it has settled, closes the loop, and returns main's value or raises its reason. unhandled "
     "says\n"
     "what becomes of a rejection that nobody handles: 'raise' UnhandledRejections, 'warn',\n"
-    "'ignore', or call it as f(promise, reason). debug, backend: as for Loop.");
+    "'ignore', or call it as f(promise, reason). debug, backend, workers, pin: as for\n"
+    "Loop.");
 static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"", "debug", "unhandled", "backend", NULL};
-    PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL;
+    static char *keywords[] = {"", "debug", "unhandled", "backend", "workers", "pin", NULL};
+    PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL, *workers = Py_None,
+                    *pin = Py_None;
     const char *backend = "auto";
     LoopObject *loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOs:run", keywords, &main, &debug,
-                                     &unhandled, &backend) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOsOO:run", keywords, &main, &debug,
+                                     &unhandled, &backend, &workers, &pin) ||
         !(loop = loop_current_on(state_of_module(module), backend)))
         return NULL;
     if (loop->running)
         PyErr_SetString(PyExc_RuntimeError,
                         "run() inside a running loop of this thread; await instead");
     else if ((!unhandled || loop_set_unhandled(loop, unhandled) == 0) &&
-             (debug == Py_None || loop_set_debug(loop, debug) == 0))
+             (debug == Py_None || loop_set_debug(loop, debug) == 0) &&
+             loop_set_workers(loop, workers, pin) == 0)
         result = loop->guest_of ? loop_run_main(loop, main) : run_and_close(loop, main);
     Py_DECREF(loop);
     return result;

@@ -201,14 +201,15 @@ LoopObject *loop_new(module_state *state, const char *backend) {
 }
 
 static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"backend", "debug", NULL};
+    static char *keywords[] = {"backend", "debug", "workers", "pin", NULL};
     const char *backend = "auto";
-    PyObject *debug = Py_None;
+    PyObject *debug = Py_None, *workers = Py_None, *pin = Py_None;
     LoopObject *loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sO:Loop", keywords, &backend, &debug) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sOOO:Loop", keywords, &backend, &debug,
+                                     &workers, &pin) ||
         !(loop = loop_new(state_of_type(type), backend)))
         return NULL;
-    if (loop_set_debug(loop, debug) < 0)
+    if (loop_set_debug(loop, debug) < 0 || loop_set_workers(loop, workers, pin) < 0)
         Py_CLEAR(loop);
     return (PyObject *)loop;
 }
@@ -385,6 +386,7 @@ static void loop_dealloc(LoopObject *self) {
     current_uncache(self);
     loop_clear(self);
     Py_CLEAR(self->origins);
+    PyMem_Free((int *)self->core.cpus);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -461,6 +463,7 @@ static PyGetSetDef loop_getset[] = {
     {"on_slow_callback", hook_get, hook_set,
      "called as f(function, seconds) in debug mode, instead of a warning", (void *)&SLOW},
     {"backend", loop_get_backend, NULL, "what the loop waits with: 'epoll' or 'io_uring'", NULL},
+    {"workers", loop_get_workers, NULL, "how many workers of each kind there may be", NULL},
     {"backend_note", loop_get_backend_note, NULL,
      "why 'auto' could not take the backend that it prefers, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -468,13 +471,20 @@ static PyGetSetDef loop_getset[] = {
 
 PyDoc_STRVAR(
     loop_doc,
-    "Loop(*, backend='auto', debug=None)\n--\n\n"
+    "Loop(*, backend='auto', debug=None, workers=None, pin=None)\n--\n\n"
     "An event loop for the thread that makes it. Most programs need only run(). backend: 'epoll',\n"
     "'io_uring', or 'auto': what CPROMISE_BACKEND in the environment says, else the one that was\n"
     "measured to be no slower. OSError where 'io_uring' is asked for and cannot be had. "
     "debug=True\n"
     "notes where promises are made and warns of slow callbacks; None: as Python's\n"
-    "development mode, or CPROMISE_DEBUG=1 in the environment.");
+    "development mode, or CPROMISE_DEBUG=1 in the environment.\n"
+    "workers: how many threads there may be for to_thread() and its like, and as many "
+    "interpreters\n"
+    "and processes; None: 4 more than there are CPUs, at most 32. pin=True keeps each worker on "
+    "one\n"
+    "CPU, in turn, and off the CPU on which the loop is made where there are enough; a list of "
+    "CPUs\n"
+    "names them (ValueError for one that may not be used).");
 
 static PyType_Slot loop_slots[] = {
     {Py_tp_doc, (void *)loop_doc},

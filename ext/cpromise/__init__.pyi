@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from concurrent import futures
 from os import PathLike
 from signal import Signals
@@ -212,7 +212,16 @@ class Loop:
     def backend(self) -> Literal["epoll", "io_uring"]: ...
     @property
     def backend_note(self) -> str | None: ...
-    def __new__(cls, *, backend: Literal["auto", "epoll", "io_uring"] = "auto", debug: bool | None = None) -> Self: ...
+    @property
+    def workers(self) -> int: ...
+    def __new__(
+        cls,
+        *,
+        backend: Literal["auto", "epoll", "io_uring"] = "auto",
+        debug: bool | None = None,
+        workers: int | None = None,
+        pin: bool | Sequence[int] | None = None,
+    ) -> Self: ...
     @overload
     def run(self, main: Coroutine[Any, Any, _T] | Awaitable[_T], /) -> _T: ...
     @overload
@@ -334,6 +343,8 @@ def run(
     debug: bool | None = None,
     unhandled: _Unhandled = "raise",
     backend: Literal["auto", "epoll", "io_uring"] = "auto",
+    workers: int | None = None,
+    pin: bool | Sequence[int] | None = None,
 ) -> _T: ...
 @overload
 def run(
@@ -343,6 +354,8 @@ def run(
     debug: bool | None = None,
     unhandled: _Unhandled = "raise",
     backend: Literal["auto", "epoll", "io_uring"] = "auto",
+    workers: int | None = None,
+    pin: bool | Sequence[int] | None = None,
 ) -> _T: ...
 @overload
 def sleep(seconds: float, /) -> Promise[None]: ...

@@ -1,7 +1,8 @@
-/* The pool: every piece of work comes home once, what never ran is dropped, a pool without memory
+/* The pools: every piece of work comes home once, what never ran is dropped, a pool without memory
  * says so. */
 #include "host.inc"
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 enum { WORKS = 200 };
@@ -97,11 +98,74 @@ static void no_memory_for_the_pool_is_an_error(void **state) {
     cp_work_stop(&loop, drop);
 }
 
+/* With the one thread asleep in the first piece, those behind it wait. */
+static void what_waits_can_be_taken_back(void **state) {
+    static struct item items[5];
+    int taken = 0;
+    (void)state;
+    loop.max_workers = 1;
+    for (int i = 0; i < 5; i++) {
+        items[i] = (struct item){.work.run = doze, .number = i};
+        assert_int_equal(cp_work_submit(&loop, &items[i].work), 0);
+    }
+    taken += cp_work_take_back(&loop, &items[2].work);
+    taken += cp_work_take_back(&loop, &items[4].work);
+    taken += cp_work_take_back(&loop, &items[1].work);
+    assert_true(taken > 0);
+    assert_false(cp_work_take_back(&loop, &items[2].work));
+    while (home + taken < 5)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    assert_false(cp_work_take_back(&loop, &items[0].work));
+    assert_true(cp_work_begun(&loop));
+    cp_work_stop(&loop, drop);
+    assert_false(cp_work_begun(&loop));
+    assert_int_equal(home + taken + dropped, 5);
+}
+
+static void note_cpu(struct cp_work *work, void *worker) {
+    cpu_set_t where;
+    square(work, worker);
+    assert_int_equal(sched_getaffinity(0, sizeof where, &where), 0);
+    if (CPU_COUNT(&where) != 1)
+        cp_container_of(work, struct item, work)->square = -1;
+}
+
+static void workers_stay_on_their_cpus(void **state) {
+    static struct item items[WORKS];
+    const int cpu = sched_getcpu();
+    (void)state;
+    loop.cpus = &cpu;
+    loop.cpu_count = 1;
+    for (int i = 0; i < WORKS; i++) {
+        items[i] = (struct item){.work.run = note_cpu, .number = i};
+        assert_int_equal(cp_work_submit(&loop, &items[i].work), 0);
+    }
+    while (home < WORKS)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    cp_work_stop(&loop, drop);
+}
+
+static void the_two_kinds_of_pool_do_not_wait_for_each_other(void **state) {
+    struct item plain = {.work.run = doze, .number = 2},
+                apart = {.work = {.run = square, .pool = CP_POOL_APART}, .number = 3};
+    (void)state;
+    loop.max_workers = 1;
+    assert_int_equal(cp_work_submit(&loop, &plain.work), 0);
+    assert_int_equal(cp_work_submit(&loop, &apart.work), 0);
+    while (home < 2)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    cp_work_stop(&loop, drop);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_work_comes_home, begin, end),
         cmocka_unit_test_setup_teardown(stopping_drops_what_waits_and_keeps_what_runs, begin, end),
         cmocka_unit_test_setup_teardown(no_memory_for_the_pool_is_an_error, begin, end),
+        cmocka_unit_test_setup_teardown(what_waits_can_be_taken_back, begin, end),
+        cmocka_unit_test_setup_teardown(workers_stay_on_their_cpus, begin, end),
+        cmocka_unit_test_setup_teardown(the_two_kinds_of_pool_do_not_wait_for_each_other, begin,
+                                        end),
     };
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
 }
