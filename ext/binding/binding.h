@@ -73,6 +73,7 @@ struct LoopObject {
     PyMutex roots_lock;
 #endif
 
+    PyObject *processes;    /* the _Processes of _processes.py, from the first to_process() on */
     PyObject *to_cancel;    /* list, while combined promises are being cancelled */
     PyObject *interrupt;    /* raised while closing: what ends programs */
     PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
@@ -498,6 +499,10 @@ PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_connect_unix(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_serve_unix(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_pack(PyObject *module, PyObject *value); /* py_wire.c, and so are those that follow */
+PyObject *cp_unpack(PyObject *module, PyObject *bytes);
+PyObject *cp_claim(PyObject *module, PyObject *args);
+PyObject *cp_die_with(PyObject *module, PyObject *args);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 

@@ -141,6 +141,12 @@ static PyMethodDef module_methods[] = {
      "group) -> Promise[int]"},
     {"_when_readable", cp_when_readable, METH_O, "Takes the descriptor over, and closes it."},
     {"_pipe_stream", cp_pipe_stream, METH_O, "The Stream of one end of a pipe, non-blocking."},
+    {"_pack", cp_pack, METH_O, "The bytes that _unpack() makes the same value of."},
+    {"_unpack", cp_unpack, METH_O, "The value of what _pack() gave."},
+    {"_claim", cp_claim, METH_VARARGS,
+     "_claim(memory, index, mark) -> bool: puts mark there if nobody has before, in any process."},
+    {"_die_with", cp_die_with, METH_VARARGS,
+     "_die_with(parent, signum) -> bool: gets that signal when the parent ends. False: it has."},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };

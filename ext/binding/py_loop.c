@@ -263,11 +263,24 @@ static void mark_closed(LoopObject *self) {
     Py_END_CRITICAL_SECTION();
 }
 
+/* The workers of to_process() end before anything else: what they had under way is rejected then. */
+static void close_processes(LoopObject *self) {
+    PyObject *processes = self->processes, *done;
+    self->processes = NULL;
+    if (!processes)
+        return;
+    if (!(done = PyObject_CallMethod(processes, "close", NULL)))
+        loop_report(self, processes);
+    Py_XDECREF(done);
+    Py_DECREF(processes);
+}
+
 static void close_loop(LoopObject *self) {
     struct cp_job *job;
     self->closing = true;
     self->core.notify = false;
     guest_detach(self);
+    close_processes(self);
     end_waiting(self);
     mark_closed(self);
     Py_CLEAR(self->guest_of);
@@ -351,6 +364,7 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->guest);
     Py_VISIT(self->contexts.snapshot);
     Py_VISIT(self->asyncgens);
+    Py_VISIT(self->processes);
     Py_VISIT(self->interrupt);
     return cp_loop_visit(&self->core, visit_job, visit_timer, closure);
 }
@@ -364,6 +378,7 @@ static int loop_clear(LoopObject *self) {
     Py_CLEAR(self->guest);
     Py_CLEAR(self->contexts.snapshot);
     Py_CLEAR(self->asyncgens);
+    Py_CLEAR(self->processes);
     return 0;
 }
 
@@ -418,6 +433,7 @@ static PyMethodDef loop_methods[] = {
 static PyMemberDef loop_members[] = {
     {"_guest_of", T_OBJECT, offsetof(LoopObject, guest_of), READONLY,
      "the asyncio loop that runs this one, or None"},
+    {"_processes", T_OBJECT, offsetof(LoopObject, processes), 0, "for to_process()"},
     {"slow_callback_duration", T_DOUBLE, offsetof(LoopObject, slow_callback_duration), 0,
      "seconds from which on a callback is slow, in debug mode; 0.1 unless set"},
     {"debug", T_BOOL, offsetof(LoopObject, debug), READONLY, "whether debug mode is on"},

@@ -57,6 +57,8 @@ __all__ = [
     "signal",
     "sleep",
     "spawn",
+    "to_executor",
+    "to_process",
     "to_thread",
 ]
 
@@ -410,4 +412,6 @@ def spawn(
     process_group: int | None = None,
     restore_signals: bool = True,
 ) -> Promise[Process]: ...
+def to_process(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
+def to_executor(executor: futures.Executor, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
 def to_thread(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
