@@ -21,7 +21,7 @@ void *worker_start(struct cp_loop *loop) {
     return PyThreadState_New(LOOP_OF(loop)->interp);
 }
 
-void worker_end(struct cp_loop *Py_UNUSED(loop), void *worker) {
+void worker_end(void *worker) {
     if (!worker)
         return;
     PyEval_RestoreThread(worker);
@@ -71,6 +71,10 @@ void work_drop(struct cp_work *work) {
     Py_DECREF(self);
 }
 
+PyObject *work_object(struct cp_work *work) {
+    return (PyObject *)WORK_OF(work);
+}
+
 static WorkObject *work_new(LoopObject *loop, PyObject *const *args, Py_ssize_t nargs,
                             PyObject *kwnames) {
     Py_ssize_t total = nargs - 1 + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
@@ -116,7 +120,9 @@ static PyObject *submit(LoopObject *loop, WorkObject *work) {
 const char cp_to_thread_doc[] =
     "to_thread(fn, /, *args, **kwargs) -> Promise\n--\n\n"
     "The promise of fn(*args, **kwargs), called on a thread of the loop's pool. What it raises is\n"
-    "the reason. A call that has begun cannot be stopped: closing the loop waits for it.";
+    "the reason. A call that has begun cannot be stopped: closing the loop waits for it, but "
+    "Ctrl-C\n"
+    "leaves it behind, to end on its own.";
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames) {
     LoopObject *loop;

@@ -305,8 +305,12 @@ int cp_work_submit(struct cp_loop *loop, struct cp_work *work);
 bool cp_work_busy(struct cp_loop *loop);
 /* Hands the work that no thread has taken yet to `drop`, then waits, between host->before_wait and
  * after_wait, for what is running, and ends the threads. Jobs of finished work are in the inbox
- * then. Harmless without a pool. The host calls it before cp_loop_close. */
-void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *));
+ * then. Harmless without a pool. The host calls it before cp_loop_close.
+ * What still runs after a moment is left behind when there is hurry, or when host->interrupted says
+ * so, whose result is then returned: `lost` is called for it, here, and host->worker_lost when the
+ * thread has ended it. 0 otherwise. */
+int cp_work_stop(struct cp_loop *loop, bool hurry, void (*drop)(struct cp_work *),
+                 void (*lost)(struct cp_work *));
 
 /* ---- The loop */
 
@@ -319,9 +323,12 @@ struct cp_host {
         struct cp_loop *); /* the microtask queue has drained and loop->unhandled is not empty */
     int (*breathe)(struct cp_loop *); /* now and then in a long drain: look for signals */
     void (*before_wait)(struct cp_loop *),
-        (*after_wait)(struct cp_loop *);                /* around a wait that can block */
-    void *(*worker_start)(struct cp_loop *);            /* on a new pool thread; NULL: no state */
-    void (*worker_end)(struct cp_loop *, void *worker); /* on that thread, before it ends */
+        (*after_wait)(struct cp_loop *);     /* around a wait that can block */
+    void *(*worker_start)(struct cp_loop *); /* on a new pool thread; NULL: no state */
+    void (*worker_end)(void *worker);        /* on that thread, before it ends */
+    /* On that thread: gets the reference to work that was left behind. Its loop may be gone. */
+    void (*worker_lost)(struct cp_work *, void *worker);
+    int (*interrupted)(struct cp_loop *); /* while closing waits for work: negative to leave it */
 };
 
 struct cp_stats {

@@ -138,7 +138,7 @@ static cp_ns time_to_wait(struct cp_loop *loop, cp_ns max_wait) {
 
 /* `waiting` goes up before the inbox is looked at, so a message posted at any moment is either seen
  * here or its sender sees the flag and wakes us. */
-static int poll(struct cp_loop *loop, cp_ns max_wait) {
+static int wait_in_poller(struct cp_loop *loop, cp_ns max_wait) {
     int err;
     atomic_store(&loop->waiting, true);
     err = loop->poller->wait(loop, time_to_wait(loop, max_wait));
@@ -151,7 +151,7 @@ int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
     loop->stats.turns++;
     if ((stop = end_turn(loop)))
         return stop;
-    if ((stop = poll(loop, max_wait)))
+    if ((stop = wait_in_poller(loop, max_wait)))
         return stop;
     if ((stop = finish_completed(loop)))
         return stop;
