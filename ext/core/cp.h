@@ -345,8 +345,13 @@ struct cp_stats {
     uint64_t turns, microtasks, macrotasks, polls, waits, wakeups, timers, syscalls;
 };
 
+struct cp_entry { /* a timer in the heap, its deadline beside it */
+    cp_ns when;
+    struct cp_timer *timer;
+};
+
 struct cp_heap {
-    struct cp_timer **timers;
+    struct cp_entry *entries;
     size_t count, room;
     uint64_t seq;
 };
