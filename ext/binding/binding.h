@@ -26,7 +26,7 @@ typedef struct {
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
     PyTypeObject *File;
-    PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
+    PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError, *WorkerDied;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
     PyObject *str_then, *str_current_loop, *str_owned_loop, *str_blocking, *str_throw;
@@ -74,6 +74,7 @@ struct LoopObject {
 #endif
 
     PyObject *processes;    /* the _Processes of _processes.py, from the first to_process() on */
+    PyObject *apart_setup;  /* bytes, what the workers of to_interpreter() have to know; or NULL */
     PyObject *to_cancel;    /* list, while combined promises are being cancelled */
     PyObject *interrupt;    /* raised while closing: what ends programs */
     PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
@@ -503,6 +504,7 @@ PyObject *cp_pack(PyObject *module, PyObject *value); /* py_wire.c, and so are t
 PyObject *cp_unpack(PyObject *module, PyObject *bytes);
 PyObject *cp_claim(PyObject *module, PyObject *args);
 PyObject *cp_die_with(PyObject *module, PyObject *args);
+PyObject *cp_to_interpreter(PyObject *module, PyObject *args); /* py_apart.c */
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 
@@ -510,6 +512,9 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
  * py_offload.c */
 void *worker_start(struct cp_loop *loop, int pool);
 void worker_end(struct cp_loop *loop, int pool, void *worker);
+/* py_apart.c: the same for the pool of interpreters. */
+void *apart_start(LoopObject *loop);
+void apart_end(void *worker);
 void work_drop(struct cp_work *work);
 /* Gives work for p, a new promise, to its pool: cancelling p tells `operation` from now on. 0, or -1
  * when p was rejected instead: too many wait, or no thread can be had. */

@@ -147,6 +147,8 @@ static PyMethodDef module_methods[] = {
      "_claim(memory, index, mark) -> bool: puts mark there if nobody has before, in any process."},
     {"_die_with", cp_die_with, METH_VARARGS,
      "_die_with(parent, signum) -> bool: gets that signal when the parent ends. False: it has."},
+    {"_to_interpreter", cp_to_interpreter, METH_VARARGS,
+     "_to_interpreter(setup, request, outcome) -> Promise: see cpromise/_crossing.py."},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -213,6 +215,7 @@ static int find_errors(module_state *state) {
         {&state->RejectionError, "RejectionError"},
         {&state->WrongLoopError, "WrongLoopError"},
         {&state->LoopClosedError, "LoopClosedError"},
+        {&state->WorkerDied, "WorkerDied"},
         {&state->UnhandledRejections, "UnhandledRejections"},
         {&state->aggregate, "aggregate"},
         {&state->breathe, "breathe"},

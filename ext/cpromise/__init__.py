@@ -26,7 +26,7 @@ from ._cpromise import (
 )
 from ._python import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
 from ._functions import interval, promisify
-from ._offload import to_executor, to_process
+from ._offload import to_executor, to_interpreter, to_process
 from ._process import Process, spawn
 from ._signals import signal
 from ._version import __version__
@@ -69,6 +69,7 @@ __all__ = [
     "sleep",
     "spawn",
     "to_executor",
+    "to_interpreter",
     "to_process",
     "to_thread",
 ]
