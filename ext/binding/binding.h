@@ -491,7 +491,7 @@ PyObject *cp_spawn(PyObject *module, PyObject *args); /* for cpromise/_process.p
 PyObject *cp_when_readable(PyObject *module, PyObject *fd);
 PyObject *cp_pipe_stream(PyObject *module, PyObject *fd);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
-    cp_serve_tcp_doc[], cp_to_thread_doc[];
+    cp_serve_tcp_doc[], cp_to_thread_doc[], cp_to_native_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
 PyObject *cp_all_keyed(PyObject *module, PyObject *mapping);
 PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping);
@@ -505,6 +505,7 @@ PyObject *cp_unpack(PyObject *module, PyObject *bytes);
 PyObject *cp_claim(PyObject *module, PyObject *args);
 PyObject *cp_die_with(PyObject *module, PyObject *args);
 PyObject *cp_to_interpreter(PyObject *module, PyObject *args); /* py_apart.c */
+PyObject *cp_to_native(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 

@@ -149,6 +149,7 @@ static PyMethodDef module_methods[] = {
      "_die_with(parent, signum) -> bool: gets that signal when the parent ends. False: it has."},
     {"_to_interpreter", cp_to_interpreter, METH_VARARGS,
      "_to_interpreter(setup, request, outcome) -> Promise: see cpromise/_crossing.py."},
+    {"to_native", FASTCALL(cp_to_native), METH_FASTCALL, cp_to_native_doc},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };

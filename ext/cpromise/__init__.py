@@ -22,6 +22,7 @@ from ._cpromise import (
     serve_tcp,
     serve_unix,
     sleep,
+    to_native,
     to_thread,
 )
 from ._python import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
@@ -70,6 +71,7 @@ __all__ = [
     "spawn",
     "to_executor",
     "to_interpreter",
+    "to_native",
     "to_process",
     "to_thread",
 ]

@@ -194,15 +194,15 @@ def test_a_hundred_interpreters_ten_lives_of_a_loop_in_each():
         def rss():
             with open("/proc/self/statm") as file:
                 return int(file.read().split()[1]) * 4096
-        def batch(count):
+        def batch(count, code):
+            before = rss()
             for _ in range(count):
                 cp.run(lambda: cp.to_interpreter(exec, code, {}), workers=1)
-        batch(20)
-        fds, before = len(os.listdir("/proc/self/fd")), rss()
-        batch(40)
-        middle = rss()
-        batch(40)
+            return (rss() - before) / count
+        batch(5, code)
+        bare, fds = batch(15, "pass"), len(os.listdir("/proc/self/fd"))
+        each = batch(100, code)
         assert len(os.listdir("/proc/self/fd")) == fds
-        print(f"{(rss() - middle) / 40:.0f} bytes an interpreter in the end, {(middle - before) / 40:.0f} before", file=__import__("sys").stderr)
+        assert each - bare < 512 * 1024, (each, bare)  # CPython does not give all memory of an interpreter back
     """
     run_child(program)
