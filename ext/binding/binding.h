@@ -26,7 +26,7 @@ typedef struct {
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
     PyTypeObject *File, *UdpSocket;
-    PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
+    PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError, *WorkerDied;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
     PyObject *str_then, *str_current_loop, *str_owned_loop, *str_blocking, *str_throw;
@@ -74,6 +74,7 @@ struct LoopObject {
 #endif
 
     PyObject *processes;    /* the _Processes of _processes.py, from the first to_process() on */
+    PyObject *apart_setup;  /* bytes, what the workers of to_interpreter() have to know; or NULL */
     PyObject *to_cancel;    /* list, while combined promises are being cancelled */
     PyObject *interrupt;    /* raised while closing: what ends programs */
     PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
@@ -497,7 +498,7 @@ PyObject *cp_resolve_host(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_connect_udp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_bind_udp(PyObject *module, PyObject *args, PyObject *kwargs);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
-    cp_serve_tcp_doc[], cp_to_thread_doc[];
+    cp_serve_tcp_doc[], cp_to_thread_doc[], cp_to_native_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
 PyObject *cp_all_keyed(PyObject *module, PyObject *mapping);
 PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping);
@@ -510,6 +511,8 @@ PyObject *cp_pack(PyObject *module, PyObject *value); /* py_wire.c, and so are t
 PyObject *cp_unpack(PyObject *module, PyObject *bytes);
 PyObject *cp_claim(PyObject *module, PyObject *args);
 PyObject *cp_die_with(PyObject *module, PyObject *args);
+PyObject *cp_to_interpreter(PyObject *module, PyObject *args); /* py_apart.c */
+PyObject *cp_to_native(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 
@@ -517,6 +520,10 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
  * py_offload.c */
 void *worker_start(struct cp_loop *loop, int pool);
 void worker_end(int pool, void *worker);
+/* py_apart.c: the same for the pool of interpreters. */
+void *apart_start(LoopObject *loop);
+void apart_end(void *worker);
+PyThreadState *apart_home(void *worker); /* of the loop's interpreter */
 void work_drop(struct cp_work *work);
 PyObject *work_object(struct cp_work *work); /* borrowed */
 /* Gives work for p, a new promise, to its pool: cancelling p tells `operation` from now on. 0, or -1

@@ -150,6 +150,9 @@ static PyMethodDef module_methods[] = {
      "_claim(memory, index, mark) -> bool: puts mark there if nobody has before, in any process."},
     {"_die_with", cp_die_with, METH_VARARGS,
      "_die_with(parent, signum) -> bool: gets that signal when the parent ends. False: it has."},
+    {"_to_interpreter", cp_to_interpreter, METH_VARARGS,
+     "_to_interpreter(setup, request, outcome) -> Promise: see cpromise/_crossing.py."},
+    {"to_native", FASTCALL(cp_to_native), METH_FASTCALL, cp_to_native_doc},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -217,6 +220,7 @@ static int find_errors(module_state *state) {
         {&state->RejectionError, "RejectionError"},
         {&state->WrongLoopError, "WrongLoopError"},
         {&state->LoopClosedError, "LoopClosedError"},
+        {&state->WorkerDied, "WorkerDied"},
         {&state->UnhandledRejections, "UnhandledRejections"},
         {&state->aggregate, "aggregate"},
         {&state->breathe, "breathe"},

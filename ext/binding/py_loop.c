@@ -307,6 +307,7 @@ static void close_loop(LoopObject *self) {
     Py_CLEAR(self->settled_none);
     Py_CLEAR(self->contexts.snapshot);
     Py_CLEAR(self->asyncgens);
+    Py_CLEAR(self->apart_setup);
     cp_loop_close(&self->core);
     current_forget(self);
 }
@@ -418,6 +419,7 @@ static void loop_dealloc(LoopObject *self) {
     current_uncache(self);
     loop_clear(self);
     Py_CLEAR(self->origins);
+    Py_CLEAR(self->apart_setup);
     PyMem_Free((int *)self->core.cpus);
     PyObject_GC_Del(self);
     Py_DECREF(type);

@@ -22,11 +22,17 @@ typedef struct {
 
 #define WORK_OF(core_ptr) cp_container_of(core_ptr, WorkObject, core)
 
-void *worker_start(struct cp_loop *loop, int Py_UNUSED(pool)) {
+void *worker_start(struct cp_loop *loop, int pool) {
+    if (pool == CP_POOL_APART)
+        return apart_start(LOOP_OF(loop));
     return PyThreadState_New(LOOP_OF(loop)->interp);
 }
 
-void worker_end(int Py_UNUSED(pool), void *worker) {
+void worker_end(int pool, void *worker) {
+    if (pool == CP_POOL_APART) {
+        apart_end(worker);
+        return;
+    }
     if (!worker)
         return;
     PyEval_RestoreThread(worker);

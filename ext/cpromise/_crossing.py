@@ -71,16 +71,23 @@ def _describe(call, fn):
     return _pack(("code", fn.__module__, fn.__name__, marshal.dumps(fn.__code__), rest))
 
 
+def _is_fixed(fn):
+    """Whether its description holds for good: it has no state that may change, as defaults or the self of a method have."""
+    if type(fn) is types.FunctionType:
+        return not (fn.__defaults__ or fn.__kwdefaults__)
+    return isinstance(fn, type) or (type(fn) is types.BuiltinFunctionType and isinstance(fn.__self__, types.ModuleType))
+
+
 def request(call, fn, args, kwargs):
     """The bytes that ask for fn(*args, **kwargs); `call` is for messages. Raises what pickle raises."""
     if not callable(fn):
         raise TypeError(f"{call}(fn, *args, **kwargs): fn must be callable, not {type(fn).__name__}")
-    if type(fn) is not types.FunctionType:
+    if not _is_fixed(fn):
         return _pack((_describe(call, fn), args, kwargs or None))
     name = _described.get(fn)
-    if name is None or name[0] is not fn.__code__ or fn.__defaults__ or fn.__kwdefaults__:
-        name = _described[fn] = fn.__code__, _describe(call, fn)
-    return _pack((name[1], args, kwargs or None))
+    if name is None:
+        name = _described[fn] = _describe(call, fn)
+    return _pack((name, args, kwargs or None))
 
 
 def name_of(fn):
@@ -183,7 +190,7 @@ def _function(description):
     fn = _known.get(description)
     if fn is None:
         fn = _find(description)
-        if isinstance(fn, types.FunctionType):
+        if _is_fixed(fn):
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
             _known[description] = fn

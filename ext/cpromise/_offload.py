@@ -1,6 +1,8 @@
-"""Calls off the loop that begin in Python: to_process() and to_executor(). What they need is in _crossing.py and _processes.py."""
+"""Calls off the loop that begin in Python: to_process(), to_interpreter() and to_executor(). What they need is in _crossing.py, _processes.py and ext/binding/py_apart.c."""
 
-from ._cpromise import Promise, _current_loop  # type: ignore[import-not-found]
+import sys
+
+from ._cpromise import Promise, _current_loop, _to_interpreter  # type: ignore[import-not-found]
 
 
 def to_process(fn, /, *args, **kwargs):
@@ -28,6 +30,26 @@ def to_process(fn, /, *args, **kwargs):
     except Exception as error:
         reject(error)
     return promise
+
+
+def to_interpreter(fn, /, *args, **kwargs):
+    """The promise of fn(*args, **kwargs), called in another interpreter of this process, with a GIL of its own: on a CPU of its own, and
+    without the price of a process. The loop has at most Loop(workers=) of them, started when needed; they stay until it closes.
+
+    Needs Python 3.12; rejects with RuntimeError before. What goes there and back is copied as for to_process(). An extension module that
+    does not know of such interpreters cannot be imported there: its ImportError is the reason. cancel() takes back a call that has not
+    begun; the outcome of another one is dropped, and closing the loop waits for it. WorkerDied: no interpreter could be made.
+    """
+    from . import _crossing
+
+    try:
+        if sys.version_info < (3, 12):
+            have = ".".join(map(str, sys.version_info[:2]))
+            raise RuntimeError(f"to_interpreter() needs Python 3.12 or later, and this is {have}; use to_process()")
+        request = _crossing.request("to_interpreter", fn, args, kwargs)
+        return _to_interpreter(_crossing.setup, request, _crossing.outcome)
+    except Exception as error:
+        return Promise.reject(error)
 
 
 def to_executor(executor, fn, /, *args, **kwargs):

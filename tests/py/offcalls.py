@@ -1,5 +1,6 @@
 """Functions that test_to_process.py and test_to_interpreter.py call at the other end."""
 
+import mmap
 import os
 import signal
 import sys
@@ -95,3 +96,13 @@ def fib(n):
 
 def path():
     return sys.path
+
+
+def spin_until_marked(mine, other):
+    """Marks its own memory and spins, with a GIL that no other thread gets, until the other is marked."""
+    sys.setswitchinterval(1000)
+    mine, other = mmap.mmap(mine, 1), mmap.mmap(other, 1)
+    mine[0] = 1
+    while not other[0]:
+        pass
+    return True
