@@ -313,12 +313,15 @@ static int fire_timed(struct cp_loop *core, struct cp_timer *timer) {
     return slow_end(&watch, timer_fire(core, timer));
 }
 
+/* CPython 3.12 aborts when it ends while one of its interpreters is in use. */
+enum { KEPT_POOLS = PY_VERSION_HEX < 0x030d0000 ? 1 << CP_POOL_APART : 0 };
+
 #define HOST(run_function, fire_function)                                                          \
     {                                                                                              \
         .run = run_function, .fire = fire_function, .unhandled = report_unhandled,                 \
         .breathe = breathe, .before_wait = before_wait, .after_wait = after_wait,                  \
         .worker_start = worker_start, .worker_end = worker_end, .worker_lost = worker_lost,        \
-        .interrupted = interrupted,                                                                \
+        .interrupted = interrupted, .kept_pools = KEPT_POOLS,                                      \
     }
 
 const struct cp_host loop_host = HOST(run_job, timer_fire);

@@ -338,6 +338,7 @@ struct cp_host {
     void (*worker_end)(int pool, void *worker);        /* on that thread, before it ends */
     /* On that thread: gets the reference to work that was left behind. Its loop may be gone. */
     void (*worker_lost)(struct cp_work *, void *worker);
+    unsigned kept_pools; /* bits of the pools whose work is always waited for, never left behind */
     int (*interrupted)(struct cp_loop *); /* while closing waits for work: negative to leave it */
 };
 

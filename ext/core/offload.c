@@ -313,10 +313,11 @@ static void drop_all(struct cp_work *left, void (*drop)(struct cp_work *)) {
 static int end_pool(struct cp_loop *loop, struct cp_pool *pool, bool hurry,
                     void (*lost)(struct cp_work *)) {
     const int kind = pool->kind;
+    const bool kept = loop->host->kept_pools & 1u << kind;
     int stop = 0;
-    while (!stop && !wait_a_moment(loop, pool) && !hurry)
+    while (!kept && !stop && !wait_a_moment(loop, pool) && !hurry)
         stop = loop->host->interrupted(loop);
-    if (hurry || stop) {
+    if (!kept && (hurry || stop)) {
         leave_behind(loop, pool, lost);
     } else {
         join_all(loop, pool);
