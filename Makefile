@@ -6,6 +6,7 @@ CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 MODE    ?= release
 MATRIX  ?= default
 N       ?= 100000
+MINUTES ?= 10
 PYTHONS ?=
 RUNFLAGS ?=
 V       ?=
@@ -43,7 +44,7 @@ DRIVER    := $(wildcard runners/driver/*.c)
 WORKLOADS := $(filter-out workloads/reference.c,$(wildcard workloads/*.c))
 CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
 CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
-PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake echo-client echo-epoll echo-uring)
+PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
 
 # The interpreter that is built for. Read once, and only when a rule needs it.
 pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
@@ -58,7 +59,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
+.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -108,11 +109,11 @@ $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
 	$(program) $(LIBS_workloads)
 
 $(BUILD)/echo-client: $(call objects,runners/echo/client.c runners/stats/hist.c)
-	$(program)
+	$(program) -lm
 $(BUILD)/echo-epoll: $(call objects,runners/echo/server_epoll.c)
 	$(program)
 $(BUILD)/echo-uring: $(call objects,runners/echo/server_uring.c)
-	$(program) -luring
+	$(program) $(LIBS_uring)
 
 # What the driver says of its own build: one small object, remade only when the answer changes.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -160,6 +161,9 @@ fuzz-order: setup ext  ## N random promise programs here and in node: the traces
 
 refleak: setup ext  ## References, blocks, files and memory must not grow; LEAK='--bisect' finds the test
 	@$(VENV)/bin/python scripts/refleak $(LEAK)
+
+soak: setup all  ## Everything at once for MINUTES (default 10): memory and open files must not grow
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/soak --minutes $(MINUTES)
 
 sanitize: setup  ## Run the tests of the core's threads and descriptors under ThreadSanitizer
 	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io poll_uring offload)

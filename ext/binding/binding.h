@@ -25,7 +25,7 @@ typedef struct {
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
-    PyTypeObject *File;
+    PyTypeObject *File, *UdpSocket;
     PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError, *WorkerDied;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
@@ -85,13 +85,14 @@ struct LoopObject {
     PyObject *guest_of, *guest;    /* the asyncio loop that runs this one, and what speaks to it */
     double slow_callback_duration; /* seconds */
     Py_ssize_t promises_alive;
-    const char *backend_note; /* why the better backend cannot be had, or NULL */
+    const char *backend_note; /* why the one that was preferred cannot be had, or NULL */
     size_t offloaded;         /* calls that wait for a worker or are with one */
     unsigned forks;           /* fork_count() at its birth: a forked child must not use it */
     uint8_t unhandled;        /* enum unhandled_mode */
     int drives;               /* how many runs of its jobs are under way, one inside the other */
     int last_breaths;         /* while closing */
     bool interrupted;         /* run() was left by what ends programs */
+    bool hurry;               /* by Ctrl-C: closing leaves work on the pool behind */
     bool close_wanted;        /* close() was called by one of its own jobs */
     bool open, running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
@@ -150,6 +151,8 @@ extern const struct cp_host loop_host;
 int job_visit(struct cp_job *job, visitproc visit, void *arg);
 void loop_drop_job(struct cp_job *job);
 void loop_drop_work(struct cp_work *work);
+/* Work that is left behind on its thread: whoever waits for it is told. */
+void loop_lose_work(struct cp_work *work);
 /* Posts a job to loop from any thread. False: the loop is closed, the job is the caller's still. */
 bool loop_post(LoopObject *loop, struct cp_job *job);
 /* fn(arg) as a macrotask of loop, from any thread. 0 or -1. */
@@ -481,7 +484,7 @@ extern const char face_add_done_callback_doc[], face_remove_done_callback_doc[],
 extern PyType_Spec promise_spec, settler_spec, typed_catch_spec, combiner_spec, loop_spec,
     timer_spec, callback_spec, watcher_spec;
 extern PyType_Spec stream_spec, server_spec, connector_spec, work_spec;
-extern PyType_Spec file_spec;
+extern PyType_Spec file_spec, udp_spec;
 
 /* ---- Module functions that live in their own files (METH_FASTCALL | METH_KEYWORDS): module.c
  * lists them */
@@ -490,6 +493,10 @@ PyObject *cp_open_file(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_spawn(PyObject *module, PyObject *args); /* for cpromise/_process.py */
 PyObject *cp_when_readable(PyObject *module, PyObject *fd);
 PyObject *cp_pipe_stream(PyObject *module, PyObject *fd);
+extern const char cp_resolve_host_doc[], cp_connect_udp_doc[], cp_bind_udp_doc[];
+PyObject *cp_resolve_host(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_connect_udp(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_bind_udp(PyObject *module, PyObject *args, PyObject *kwargs);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
     cp_serve_tcp_doc[], cp_to_thread_doc[], cp_to_native_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
@@ -512,11 +519,13 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 /* Worker hooks of cp_host, and the drop of work that never ran (rejects with LoopClosedError).
  * py_offload.c */
 void *worker_start(struct cp_loop *loop, int pool);
-void worker_end(struct cp_loop *loop, int pool, void *worker);
+void worker_end(int pool, void *worker);
 /* py_apart.c: the same for the pool of interpreters. */
 void *apart_start(LoopObject *loop);
 void apart_end(void *worker);
+PyThreadState *apart_home(void *worker); /* of the loop's interpreter */
 void work_drop(struct cp_work *work);
+PyObject *work_object(struct cp_work *work); /* borrowed */
 /* Gives work for p, a new promise, to its pool: cancelling p tells `operation` from now on. 0, or -1
  * when p was rejected instead: too many wait, or no thread can be had. */
 int offload_begin(PromiseObject *p, struct cp_work *work, struct operation *operation,
@@ -543,6 +552,7 @@ static inline void native_drop(struct native_work *work) {
 /* A name was resolved, or never will be. py_connect.c */
 int run_resolved(struct cp_job *job);
 void resolve_drop(struct cp_work *work);
+PyObject *resolve_object(struct cp_work *work); /* borrowed */
 
 /* Whether a call has from `least` to `most` positional arguments; sets TypeError. */
 bool check_no_keywords(const char *name, PyObject *kwnames);

@@ -136,6 +136,9 @@ static PyMethodDef module_methods[] = {
     {"all_settled_keyed", cp_all_settled_keyed, METH_O, cp_all_settled_keyed_doc},
     {"map", FASTCALL(cp_map), METH_VARARGS | METH_KEYWORDS, cp_map_doc},
     {"open_file", FASTCALL(cp_open_file), METH_VARARGS | METH_KEYWORDS, cp_open_file_doc},
+    {"resolve_host", FASTCALL(cp_resolve_host), METH_VARARGS | METH_KEYWORDS, cp_resolve_host_doc},
+    {"connect_udp", FASTCALL(cp_connect_udp), METH_VARARGS | METH_KEYWORDS, cp_connect_udp_doc},
+    {"bind_udp", FASTCALL(cp_bind_udp), METH_VARARGS | METH_KEYWORDS, cp_bind_udp_doc},
     {"_spawn", cp_spawn, METH_VARARGS,
      "_spawn(name, programs, argv, env, cwd, cwd_name, stdio, pass_fds, session, restore_signals, "
      "group) -> Promise[int]"},
@@ -198,6 +201,7 @@ static int make_types(PyObject *module, module_state *state) {
         {&state->Connector, &connector_spec, false},
         {&state->Watcher, &watcher_spec, false},
         {&state->File, &file_spec, true},
+        {&state->UdpSocket, &udp_spec, true},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);

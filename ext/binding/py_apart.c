@@ -111,6 +111,10 @@ void apart_end(void *worker) {
     PyMem_RawFree(self);
 }
 
+PyThreadState *apart_home(void *worker) {
+    return ((struct apart *)worker)->home;
+}
+
 static void keep_answer(struct call *call, PyObject *answer) {
     call->why = "no memory for the answer";
     if (!answer || !PyBytes_Check(answer)) {
@@ -148,6 +152,10 @@ void *apart_start(LoopObject *Py_UNUSED(loop)) {
 }
 
 void apart_end(void *Py_UNUSED(worker)) {}
+
+PyThreadState *apart_home(void *worker) {
+    return worker;
+}
 
 static void run_apart(struct cp_work *work, void *Py_UNUSED(worker)) {
     call_of(ERRAND_OF(work))->why = "needs Python 3.12";

@@ -2,35 +2,35 @@
 #include "binding.h"
 #include <errno.h>
 
-static const struct cp_poller *const POLLERS[] = {&cp_poller_epoll, &cp_poller_uring};
+/* What 'auto' is: see docs/decisions/009-pollers.md. */
+static const struct cp_poller *const AUTO = &cp_poller_epoll;
 
-/* What 'auto' tries, in this order: see docs/decisions/009-pollers.md. */
-static const struct cp_poller *const AUTO[] = {&cp_poller_epoll};
+static bool is_auto(const char *name) {
+    return !strcmp(name, "auto");
+}
 
-enum { COUNT = sizeof POLLERS / sizeof *POLLERS, CHOICES = sizeof AUTO / sizeof *AUTO };
-
-static const struct cp_poller *poller_named(const char *name) {
-    for (int i = 0; i < COUNT; i++)
-        if (!strcmp(name, POLLERS[i]->name))
-            return POLLERS[i];
+/* The poller of that name, NULL with ValueError. */
+static const struct cp_poller *poller_named(const char *name, const char *message) {
+    const struct cp_poller *const pollers[] = {&cp_poller_epoll, &cp_poller_uring};
+    for (int i = 0; i < 2; i++)
+        if (!strcmp(name, pollers[i]->name))
+            return pollers[i];
+    PyErr_Format(PyExc_ValueError, message, name);
     return NULL;
 }
 
-/* The name that counts: 'auto' leaves it to the environment. NULL with ValueError. */
-static const char *choose(const char *backend) {
+/* The same; 'auto' leaves it to the environment. */
+static const struct cp_poller *choose(const char *backend) {
     const char *variable = getenv("CPROMISE_BACKEND");
-    bool asked = strcmp(backend, "auto") == 0 && variable && *variable;
-    const char *name = asked ? variable : backend;
-    if (!strcmp(name, "auto") || poller_named(name))
-        return name;
-    PyErr_Format(PyExc_ValueError,
-                 asked ? "CPROMISE_BACKEND=%s in the environment: choose auto, epoll or io_uring"
-                       : "backend='%s': choose 'auto', 'epoll' or 'io_uring'",
-                 name);
-    return NULL;
+    if (!is_auto(backend))
+        return poller_named(backend, "backend='%s': choose 'auto', 'epoll' or 'io_uring'");
+    if (!variable || !*variable || is_auto(variable))
+        return AUTO;
+    return poller_named(variable,
+                        "CPROMISE_BACKEND=%s in the environment: choose auto, epoll or io_uring");
 }
 
-/* Why a poller cannot be had, and what to do. */
+/* Why io_uring cannot be had, and what to do. */
 static const char *reason(int err) {
     switch (err) {
     case -ENOPKG:
@@ -55,30 +55,28 @@ static int open_with(LoopObject *loop, const struct cp_poller *poller) {
     return cp_loop_open(&loop->core);
 }
 
-static int open_auto(LoopObject *loop) {
-    int err = 0;
-    for (int i = 0; i < CHOICES; i++) {
-        if ((err = open_with(loop, AUTO[i])) == 0)
-            return 0;
-        loop->backend_note = reason(err);
-    }
-    return err;
+static int raise_refused(const struct cp_poller *poller, int err) {
+    const char *why = poller == &cp_poller_uring ? reason(err) : strerror(-err);
+    PyObject *text = PyUnicode_FromFormat("backend %s: %s", poller->name, why),
+             *args = text ? Py_BuildValue("iN", -err, text) : NULL;
+    if (args)
+        PyErr_SetObject(PyExc_OSError, args);
+    Py_XDECREF(args);
+    return -1;
 }
 
+/* Who leaves the choice to the environment gets a loop in any case. */
 int loop_open(LoopObject *loop, const char *backend) {
-    PyObject *text;
+    const struct cp_poller *poller = choose(backend);
     int err;
-    if (!(backend = choose(backend)))
+    if (!poller)
         return -1;
-    err = strcmp(backend, "auto") ? open_with(loop, poller_named(backend)) : open_auto(loop);
-    if (err == 0)
-        return 0;
-    text = loop->core.poller == &cp_poller_uring
-               ? PyUnicode_FromFormat("backend io_uring: %s", reason(err))
-               : PyUnicode_FromFormat("backend %s: %s", loop->core.poller->name, strerror(-err));
-    if (text)
-        PyErr_SetObject(PyExc_OSError, Py_BuildValue("iN", -err, text));
-    return -1;
+    err = open_with(loop, poller);
+    if (err < 0 && is_auto(backend) && poller == &cp_poller_uring) {
+        loop->backend_note = reason(err);
+        err = open_with(loop, &cp_poller_epoll);
+    }
+    return err < 0 ? raise_refused(loop->core.poller, err) : 0;
 }
 
 PyObject *loop_get_backend(PyObject *self, void *Py_UNUSED(closure)) {
@@ -91,9 +89,11 @@ PyObject *loop_get_backend_note(PyObject *self, void *Py_UNUSED(closure)) {
 }
 
 int loop_check_backend(LoopObject *loop, const char *backend) {
-    if (!(backend = choose(backend)))
+    if (is_auto(backend))
+        return 0;
+    if (!choose(backend))
         return -1;
-    if (!strcmp(backend, "auto") || !strcmp(backend, loop->core.poller->name))
+    if (!strcmp(backend, loop->core.poller->name))
         return 0;
     PyErr_Format(PyExc_RuntimeError,
                  "backend='%s': this thread's loop was made before run(), by a promise or a timer, "

@@ -315,6 +315,10 @@ int run_resolved(struct cp_job *job) {
     return 0;
 }
 
+PyObject *resolve_object(struct cp_work *work) {
+    return (PyObject *)CONNECTOR_OF(work, work);
+}
+
 void resolve_drop(struct cp_work *work) {
     ConnectorObject *self = CONNECTOR_OF(work, work);
     if (!over(self)) {

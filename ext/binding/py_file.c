@@ -233,12 +233,13 @@ PyDoc_STRVAR(file_close_doc,
              "Closes the file once all that was asked for before is done. Also when its loop is "
              "closed.");
 static PyObject *file_close(FileObject *self, PyObject *Py_UNUSED(args)) {
+    /* what a thread that was left behind still uses is closed when that has ended */
     struct file_op *op;
     if (self->loop->open && loop_check(self->loop, "close a file of") < 0)
         return NULL;
     if (!self->loop->open && !self->first)
         close_here(self);
-    if (self->closing || self->fd < 0) {
+    if (!self->loop->open || self->closing || self->fd < 0) {
         self->closing = true;
         return loop_settled_none(self->loop);
     }

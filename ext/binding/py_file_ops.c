@@ -441,22 +441,27 @@ static void come_home(struct native_work *work) {
 }
 
 /* The loop closes and no thread got to it, or the thread that is at it is left behind: those that
- * wait for it never begin either. */
+ * wait for it never begin either. It stays the first until it is freed: so long the descriptor is
+ * in use. */
 static void never_ran(struct native_work *work) {
     struct file_op *op = cp_container_of(work, struct file_op, work), *next;
     FileObject *file = (FileObject *)Py_NewRef(op->file);
     fail_closed(op);
-    for (op = op->next; op; op = next) {
+    file->last = op;
+    next = op->next;
+    op->next = NULL;
+    while ((op = next)) {
         next = op->next;
         fail_closed(op);
         file_op_free(op);
     }
-    file->first = file->last = NULL;
     Py_DECREF(file);
 }
 
 static void free_work(struct native_work *work) {
-    file_op_free(cp_container_of(work, struct file_op, work));
+    struct file_op *op = cp_container_of(work, struct file_op, work);
+    op->file->first = op->file->last = NULL;
+    file_op_free(op);
 }
 
 PyObject *file_queue(struct file_op *op) {

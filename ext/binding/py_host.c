@@ -119,6 +119,35 @@ void loop_drop_work(struct cp_work *work) {
     loop_drop_job(&work->job);
 }
 
+/* Its thread keeps a reference until it has ended it. What interrupted the loop stays raised. */
+void loop_lose_work(struct cp_work *work) {
+    PyObject *raised = PyErr_Occurred() ? take_raised() : NULL;
+    if (work->job.kind == KIND_NATIVE) {
+        NATIVE_OF(&work->job)->never(NATIVE_OF(&work->job));
+    } else {
+        Py_INCREF(work->job.kind == KIND_WORK ? work_object(work) : resolve_object(work));
+        loop_drop_work(work);
+    }
+    if (raised)
+        restore_raised(raised);
+}
+
+/* On a pool thread that was left behind. At the end of the interpreter the GIL is never given. */
+static void worker_lost(struct cp_work *work, void *worker) {
+    if (!worker)
+        return;
+    PyEval_RestoreThread(work->pool == CP_POOL_APART ? apart_home(worker) : worker);
+    if (work->job.kind == KIND_NATIVE)
+        NATIVE_OF(&work->job)->free(NATIVE_OF(&work->job));
+    else
+        Py_DECREF(work->job.kind == KIND_WORK ? work_object(work) : resolve_object(work));
+    PyEval_SaveThread();
+}
+
+static int interrupted(struct cp_loop *Py_UNUSED(core)) {
+    return PyErr_CheckSignals();
+}
+
 /* While closing: over a million jobs, or some thousands after Ctrl-C. They would go on for ever. */
 enum { LAST_BREATHS = 1100, AFTER_INTERRUPT = 32 };
 
@@ -288,7 +317,8 @@ static int fire_timed(struct cp_loop *core, struct cp_timer *timer) {
     {                                                                                              \
         .run = run_function, .fire = fire_function, .unhandled = report_unhandled,                 \
         .breathe = breathe, .before_wait = before_wait, .after_wait = after_wait,                  \
-        .worker_start = worker_start, .worker_end = worker_end,                                    \
+        .worker_start = worker_start, .worker_end = worker_end, .worker_lost = worker_lost,        \
+        .interrupted = interrupted,                                                                \
     }
 
 const struct cp_host loop_host = HOST(run_job, timer_fire);

@@ -243,10 +243,27 @@ static void end_operations(LoopObject *self) {
 
 enum { CLOSING_ROUNDS = 16 }; /* reactions to the closing may make new promises, but not for ever */
 
+#if PY_VERSION_HEX < 0x030d0000
+#define Py_IsFinalizing _Py_IsFinalizing
+#endif
+
+/* After Ctrl-C nothing that runs is waited for; nor at the end of the interpreter, where a thread of
+ * the pool never gets the GIL again. */
+static void end_work(LoopObject *self) {
+    if (Py_IsFinalizing())
+        self->hurry = true;
+    if (self->interrupt && PyErr_GivenExceptionMatches(self->interrupt, PyExc_KeyboardInterrupt))
+        self->hurry = true;
+    if (cp_work_stop(&self->core, self->hurry, loop_drop_work, loop_lose_work) < 0) {
+        self->interrupt = take_raised(); /* by a signal handler */
+        self->interrupted = self->hurry = true;
+    }
+}
+
 /* Everything that waits for this loop gets its LoopClosedError or ConnectionError now, and may
  * react to it. */
 static void end_waiting(LoopObject *self) {
-    cp_work_stop(&self->core, loop_drop_work);
+    end_work(self);
     for (int round = 0; round < CLOSING_ROUNDS; round++) {
         end_operations(self);
         promise_reject_roots(self);
@@ -254,7 +271,7 @@ static void end_waiting(LoopObject *self) {
         if (self->interrupt || (!self->roots && !cp_loop_pending(&self->core)))
             break;
     }
-    cp_work_stop(&self->core, loop_drop_work);
+    end_work(self);
 }
 
 static void mark_closed(LoopObject *self) {
@@ -483,19 +500,18 @@ static PyGetSetDef loop_getset[] = {
     {"backend", loop_get_backend, NULL, "what the loop waits with: 'epoll' or 'io_uring'", NULL},
     {"workers", loop_get_workers, NULL, "how many workers of each kind there may be", NULL},
     {"backend_note", loop_get_backend_note, NULL,
-     "why 'auto' could not take the backend that it prefers, or None", NULL},
+     "why it is not the one that CPROMISE_BACKEND asks for, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
     loop_doc,
     "Loop(*, backend='auto', debug=None, workers=None, pin=None)\n--\n\n"
-    "An event loop for the thread that makes it. Most programs need only run(). backend: 'epoll',\n"
-    "'io_uring', or 'auto': what CPROMISE_BACKEND in the environment says, else the one that was\n"
-    "measured to be no slower. OSError where 'io_uring' is asked for and cannot be had. "
-    "debug=True\n"
-    "notes where promises are made and warns of slow callbacks; None: as Python's\n"
-    "development mode, or CPROMISE_DEBUG=1 in the environment.\n"
+    "An event loop for the thread that makes it. Most programs need only run(). backend:\n"
+    "'epoll'; 'io_uring', which raises OSError where it cannot be had; or 'auto': what\n"
+    "CPROMISE_BACKEND in the environment prefers, if it can be had (see backend and\n"
+    "backend_note), else epoll. debug=True notes where promises are made and warns of slow\n"
+    "callbacks; None: as Python's development mode, or CPROMISE_DEBUG=1 in the environment.\n"
     "workers: how many threads there may be for to_thread() and its like, and as many "
     "interpreters\n"
     "and processes; None: 4 more than there are CPUs, at most 32. pin=True keeps each worker on "

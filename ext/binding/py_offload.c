@@ -28,7 +28,7 @@ void *worker_start(struct cp_loop *loop, int pool) {
     return PyThreadState_New(LOOP_OF(loop)->interp);
 }
 
-void worker_end(struct cp_loop *Py_UNUSED(loop), int pool, void *worker) {
+void worker_end(int pool, void *worker) {
     if (pool == CP_POOL_APART) {
         apart_end(worker);
         return;
@@ -114,6 +114,10 @@ void work_drop(struct cp_work *work) {
     Py_DECREF(self);
 }
 
+PyObject *work_object(struct cp_work *work) {
+    return (PyObject *)WORK_OF(work);
+}
+
 /* The promise was cancelled: a call that no thread has begun is taken back, another one's outcome is
  * dropped when it comes home. */
 static void work_cancelled(struct operation *operation) {
@@ -169,7 +173,8 @@ const char cp_to_thread_doc[] =
     "The promise of fn(*args, **kwargs), called on a thread of the loop's pool. What it raises is\n"
     "the reason. cancel() takes a call back that no thread has begun; one that has begun cannot "
     "be\n"
-    "stopped: its outcome is dropped, and closing the loop waits for it. When 131072 calls wait "
+    "stopped: its outcome is dropped, and closing the loop waits for it, but Ctrl-C\n"
+    "leaves it behind, to end on its own. When 131072 calls wait "
     "or\n"
     "run, one more is rejected with PromiseError: see map(), which holds back.";
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,

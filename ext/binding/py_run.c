@@ -104,6 +104,7 @@ static int run_until(LoopObject *loop, PromiseObject *main) {
            !(main && cp_promise_state(&main->core) != CP_PENDING))
         err = turn(loop);
     loop->interrupted = err < 0 && raised_is_fatal();
+    loop->hurry = loop->interrupted && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
     loop_end_jobs(loop, &saved);
     if (err < 0 || !main || cp_promise_state(&main->core) != CP_PENDING)
         return err < 0 ? -1 : 0;

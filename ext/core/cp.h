@@ -226,7 +226,7 @@ struct cp_op {
 struct cp_io {
     int fd;        /* read-only, -1 once closed */
     uint8_t ready; /* private: poller's hints, what is worth trying before waiting */
-    bool plain;    /* public, after cp_io_open: a pipe, not a socket: SEND and SENDV write. The host
+    bool plain;    /* public, after cp_io_open: a pipe, not a socket: read and written to. The host
                       ignores SIGPIPE then */
     struct cp_op *reader, *writer;
     struct cp_watch *watch;               /* private: io_uring's */
@@ -315,8 +315,12 @@ bool cp_work_begun(const struct cp_loop *loop);
 bool cp_work_busy(struct cp_loop *loop);
 /* Hands the work that no thread has taken yet to `drop`, then waits, between host->before_wait and
  * after_wait, for what is running, and ends the threads. Jobs of finished work are in the inbox
- * then. Harmless without a pool. The host calls it before cp_loop_close. */
-void cp_work_stop(struct cp_loop *loop, void (*drop)(struct cp_work *));
+ * then. Harmless without a pool. The host calls it before cp_loop_close.
+ * What still runs after a moment is left behind when there is hurry, or when host->interrupted says
+ * so, whose result is then returned: `lost` is called for it, here, and host->worker_lost when the
+ * thread has ended it. 0 otherwise. */
+int cp_work_stop(struct cp_loop *loop, bool hurry, void (*drop)(struct cp_work *),
+                 void (*lost)(struct cp_work *));
 
 /* ---- The loop */
 
@@ -331,15 +335,23 @@ struct cp_host {
     void (*before_wait)(struct cp_loop *),
         (*after_wait)(struct cp_loop *);               /* around a wait that can block */
     void *(*worker_start)(struct cp_loop *, int pool); /* on a new pool thread; NULL: no state */
-    void (*worker_end)(struct cp_loop *, int pool, void *worker); /* on it, before it ends */
+    void (*worker_end)(int pool, void *worker);        /* on that thread, before it ends */
+    /* On that thread: gets the reference to work that was left behind. Its loop may be gone. */
+    void (*worker_lost)(struct cp_work *, void *worker);
+    int (*interrupted)(struct cp_loop *); /* while closing waits for work: negative to leave it */
 };
 
 struct cp_stats {
     uint64_t turns, microtasks, macrotasks, polls, waits, wakeups, timers, syscalls;
 };
 
+struct cp_entry { /* a timer in the heap, its deadline beside it */
+    cp_ns when;
+    struct cp_timer *timer;
+};
+
 struct cp_heap {
-    struct cp_timer **timers;
+    struct cp_entry *entries;
     size_t count, room;
     uint64_t seq;
 };

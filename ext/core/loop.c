@@ -61,7 +61,7 @@ static int fire_due(struct cp_loop *loop) {
         return 0;
     now = cp_now();
     while (!stop && loop->heap.count) {
-        struct cp_timer *timer = loop->heap.timers[0];
+        struct cp_timer *timer = loop->heap.entries[0].timer;
         if (timer->when > now || timer->seq >= newest)
             break;
         cp_timer_stop(loop, timer);
@@ -129,7 +129,7 @@ static cp_ns time_to_wait(struct cp_loop *loop, cp_ns max_wait) {
     if (work_is_ready(loop))
         return 0;
     if (loop->heap.count) {
-        cp_ns left = loop->heap.timers[0]->when - cp_now();
+        cp_ns left = loop->heap.entries[0].when - cp_now();
         if (left < max_wait)
             return left > 0 ? left : 0;
     }
@@ -138,7 +138,7 @@ static cp_ns time_to_wait(struct cp_loop *loop, cp_ns max_wait) {
 
 /* `waiting` goes up before the inbox is looked at, so a message posted at any moment is either seen
  * here or its sender sees the flag and wakes us. */
-static int poll(struct cp_loop *loop, cp_ns max_wait) {
+static int wait_in_poller(struct cp_loop *loop, cp_ns max_wait) {
     int err;
     atomic_store(&loop->waiting, true);
     err = loop->poller->wait(loop, time_to_wait(loop, max_wait));
@@ -151,7 +151,7 @@ int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
     loop->stats.turns++;
     if ((stop = end_turn(loop)))
         return stop;
-    if ((stop = poll(loop, max_wait)))
+    if ((stop = wait_in_poller(loop, max_wait)))
         return stop;
     if ((stop = finish_completed(loop)))
         return stop;
@@ -246,7 +246,7 @@ void cp_loop_close(struct cp_loop *loop) {
     close(loop->wake_fd);
     loop->wake_fd = -1;
     loop->poller->close(loop);
-    cp_mem.free(loop->heap.timers);
+    cp_mem.free(loop->heap.entries);
     cp_mem.free(loop->buffer);
     loop->heap = (struct cp_heap){0};
     loop->buffer = NULL;
@@ -281,6 +281,6 @@ int cp_loop_visit(struct cp_loop *loop, int (*visit_job)(struct cp_job *, void *
     if (!stop)
         stop = visit_queue(&loop->unhandled, visit_job, arg);
     for (size_t i = 0; i < loop->heap.count && !stop; i++)
-        stop = visit_timer(loop->heap.timers[i], arg);
+        stop = visit_timer(loop->heap.entries[i].timer, arg);
     return stop;
 }

@@ -37,6 +37,7 @@ enum { SOME = 16 };        /* how many accepted connections there is room for at
 
 enum in_kernel { NOTHING, POLLED, RECEIVING, ACCEPTING };
 enum sort { UNKNOWN, STREAM, OTHER };
+
 /* One descriptor. */
 struct cp_watch {
     struct cp_io *io; /* NULL once it is closed: the rest is waited for and thrown away */
@@ -182,21 +183,18 @@ static void free_if_done(struct cp_watch *w) {
 
 static void throw_away(struct uring_state *s, struct cp_watch *w) {
     while (w->filled.count)
-        give_back(&s->buffers, list_pop(&s->buffers, &w->filled));
+        buffer_return(&s->buffers, filled_pop(&s->buffers, &w->filled));
     while (w->count)
         close(w->accepted[--w->count]);
     cp_mem.free(w->accepted);
     w->accepted = NULL;
 }
 
-/* What the kernel has in hand of the descriptors that are closed. */
-static void cancel_closed(struct cp_loop *loop, struct cp_watch *w) {
-    for (; w; w = w->next) {
-        if (!w->io && w->reading)
-            stop_reading(loop, w);
-        if (!w->io && w->writing)
-            cancel(loop, w, WRITING);
-    }
+static void cancel_all(struct cp_loop *loop, struct cp_watch *w) {
+    if (w->reading)
+        stop_reading(loop, w);
+    if (w->writing)
+        cancel(loop, w, WRITING);
 }
 
 /* The host may let a descriptor go on another thread, which may not use the ring. */
@@ -212,10 +210,7 @@ static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
         s->closed_elsewhere = true;
         cp_wake(loop);
     } else {
-        if (w->reading)
-            stop_reading(loop, w);
-        if (w->writing)
-            cancel(loop, w, WRITING);
+        cancel_all(loop, w);
         enter(loop);
     }
 }
@@ -247,9 +242,9 @@ static void take_filled(struct cp_loop *loop, struct cp_watch *w, struct cp_op *
         memcpy(op->buf ? op->buf : loop->buffer, bytes, n);
     f->from = (uint16_t)(f->from + n);
     if (lend)
-        buffer_lend(&s->buffers, list_pop(&s->buffers, &w->filled));
+        buffer_lend(&s->buffers, filled_pop(&s->buffers, &w->filled));
     else if (n == there)
-        give_back(&s->buffers, list_pop(&s->buffers, &w->filled));
+        buffer_return(&s->buffers, filled_pop(&s->buffers, &w->filled));
 }
 
 /* Whether the kernel has brought ahead what op asks for; it has its result then. */
@@ -341,7 +336,7 @@ static void polled(struct cp_loop *loop, struct cp_watch *w, int events) {
 static void received(struct cp_loop *loop, struct cp_watch *w, unsigned id, size_t size) {
     struct cp_op *op = w->io->reader;
     struct uring_state *s = loop->poller_state;
-    list_append(&s->buffers, &w->filled, id, size);
+    filled_append(&s->buffers, &w->filled, id, size);
     if (op) {
         take_filled(loop, w, op);
         cp_complete(loop, op, op->result);
@@ -379,7 +374,7 @@ static void read_event(struct cp_loop *loop, struct cp_watch *w, const struct io
     if (filled)
         s->buffers.unused--;
     if (filled && !kept)
-        give_back(&s->buffers, id);
+        buffer_return(&s->buffers, id);
     if (!(cqe->flags & IORING_CQE_F_MORE)) {
         w->reading = NOTHING;
         w->stopping = false;
@@ -435,7 +430,7 @@ static void handle(struct cp_loop *loop, const struct io_uring_cqe *cqe) {
 static bool poll_next(struct cp_loop *loop) {
     struct uring_state *s = loop->poller_state;
     struct io_uring_cqe cqe;
-    give_back_lent(&s->buffers);
+    buffer_return_lent(&s->buffers);
     while (!loop->completed && s->left && take_completion(s, &cqe)) {
         s->left--;
         handle(loop, &cqe);
@@ -474,11 +469,11 @@ static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     struct uring_state *s = loop->poller_state;
     int err;
     loop->stats.polls++;
-    give_back_lent(&s->buffers);
-    if (s->closed_elsewhere) {
-        s->closed_elsewhere = false;
-        cancel_closed(loop, s->watches);
-    }
+    buffer_return_lent(&s->buffers);
+    if (s->closed_elsewhere && atomic_exchange(&s->closed_elsewhere, false))
+        for (struct cp_watch *w = s->watches; w; w = w->next)
+            if (!w->io)
+                cancel_all(loop, w);
     if (timeout == 0 || io_uring_cq_ready(&s->ring))
         err = io_uring_sq_ready(&s->ring) || kernel_has_work(s) ? enter(loop) : 0;
     else

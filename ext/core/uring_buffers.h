@@ -3,7 +3,7 @@
  *
  *   a buffer is        how it gets there
  *   -----------        -----------------
- *   the kernel's       buffers_open, give_back
+ *   the kernel's       buffers_open, buffer_return
  *   in a list          filled: its bytes wait to be asked for, in the order in which they came
  *   lent               buffer_lend: the last completion points into it; one at a time
  *
@@ -35,25 +35,25 @@ static char *buffer_at(struct buffers *b, unsigned id) {
     return b->bytes + (size_t)id * BUFFER_SIZE;
 }
 
-static void give_back(struct buffers *b, unsigned id) {
+static void buffer_return(struct buffers *b, unsigned id) {
     io_uring_buf_ring_add(b->ring, buffer_at(b, id), BUFFER_SIZE, (unsigned short)id,
                           io_uring_buf_ring_mask(BUFFERS), 0);
     io_uring_buf_ring_advance(b->ring, 1);
     b->unused++;
 }
 
-static void give_back_lent(struct buffers *b) {
+static void buffer_return_lent(struct buffers *b) {
     if (b->lent != NO_BUFFER)
-        give_back(b, b->lent);
+        buffer_return(b, b->lent);
     b->lent = NO_BUFFER;
 }
 
 static void buffer_lend(struct buffers *b, unsigned id) {
-    give_back_lent(b);
+    buffer_return_lent(b);
     b->lent = id;
 }
 
-static void list_append(struct buffers *b, struct filled_list *list, unsigned id, size_t size) {
+static void filled_append(struct buffers *b, struct filled_list *list, unsigned id, size_t size) {
     b->filled[id] = (struct filled){.to = (uint16_t)size};
     if (list->count++)
         b->filled[list->last].next = (uint16_t)id;
@@ -62,7 +62,7 @@ static void list_append(struct buffers *b, struct filled_list *list, unsigned id
     list->last = (uint16_t)id;
 }
 
-static unsigned list_pop(struct buffers *b, struct filled_list *list) {
+static unsigned filled_pop(struct buffers *b, struct filled_list *list) {
     unsigned id = list->first;
     list->first = b->filled[id].next;
     list->count--;
@@ -81,7 +81,7 @@ static int buffers_open(struct buffers *b, struct io_uring *uring) {
     b->bytes = (char *)b->ring + ring;
     memset(b->ring, 0, ring);
     for (unsigned id = 0; id < BUFFERS; id++)
-        give_back(b, id);
+        buffer_return(b, id);
     reg.ring_addr = (uintptr_t)b->ring;
     return io_uring_register_buf_ring(uring, &reg, 0);
 }

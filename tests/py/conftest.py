@@ -1,7 +1,12 @@
-"""What several tests of sockets share."""
+"""What several tests share."""
+
+import signal
 
 import cpromise as cp
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background, and so the children that the tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["epoll", "io_uring"])

@@ -6,6 +6,9 @@ import gc
 import io
 import os
 import random
+import subprocess
+import sys
+import textwrap
 import threading
 import warnings
 
@@ -20,6 +23,7 @@ def path(tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left():
+    cp._close_thread_loop()
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     yield
@@ -480,6 +484,41 @@ def test_a_loop_that_closes_lets_async_with_close(path):
         cp.run(main())
         assert files[0].closed
         files.clear()
+
+
+def test_a_descriptor_that_a_thread_left_behind_still_reads_is_closed_last(path):
+    """Ctrl-C leaves a read that blocks to its thread: the number of the descriptor must not get into other hands meanwhile."""
+    program = """
+        import os, signal, sys, time, cpromise as cp
+        files = []
+        async def main():
+            files.append(await cp.open_file(sys.argv[1], "rb+"))
+            for read in [files[0].read(1) for _ in range(3)]:
+                read.catch(cp.LoopClosedError, lambda reason: print(type(reason).__name__))
+            cp.get_running_loop().call_later(0.02, signal.raise_signal, signal.SIGINT)
+            await cp.Promise()
+        try:
+            cp.run(main())
+        except KeyboardInterrupt:
+            pass
+        file = files.pop()
+        fd = file.fileno()
+        file.close()
+        assert file.closed and os.fstat(fd)
+        os.write(fd, b"x")
+        del file
+        while True:
+            try:
+                os.fstat(fd)
+            except OSError:
+                break
+            time.sleep(0.001)
+        print("closed")
+    """
+    os.mkfifo(path)
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program), path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["LoopClosedError"] * 3 + ["closed"], "")
 
 
 def test_a_file_that_is_dropped_is_closed_with_a_warning(path):

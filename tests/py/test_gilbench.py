@@ -1,4 +1,4 @@
-"""gilbench as a person or a script meets it: messages, exit codes, interrupts, what is kept. The fake adapter makes reps take milliseconds."""
+"""gilbench as a person or a script meets it: messages, exit codes, interrupts, what is kept. With the fake adapter a rep takes milliseconds."""
 
 import json
 import os
@@ -160,7 +160,8 @@ def test_a_store_that_dies_voids_the_rep_and_names_the_store(tmp_path):
         "[cpu_queens]\nmodels = fake:good\nworkers = 1\nops = 20\n"
     )
     env = {**os.environ, "PYTHON": sys.executable}
-    child = subprocess.Popen([GILBENCH, "run", path, "-o", tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    command = [GILBENCH, "run", path, "-o", tmp_path / "out"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     victim = wait_for(lambda: processes_of_child(child.pid, "/store"))
     time.sleep(0.3)
     os.kill(victim, signal.SIGKILL)

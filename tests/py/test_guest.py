@@ -1,4 +1,4 @@
-"""cpromise and asyncio: promises in tasks, futures in coroutines of promises, streams and threads in a guest; on asyncio's loop and on uvloop's."""
+"""cpromise in asyncio: promises in tasks, futures in coroutines of promises, streams and threads in a guest; on asyncio and on uvloop."""
 
 import asyncio
 import contextvars

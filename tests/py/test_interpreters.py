@@ -90,6 +90,36 @@ def test_also_while_the_main_interpreter_runs_a_loop():
     assert run_child(program) == ""
 
 
+IO = """
+    import tempfile
+    import cpromise as cp
+
+    async def main():
+        with tempfile.NamedTemporaryFile() as temporary:
+            async with await cp.open_file(temporary.name, "wb+") as file:
+                await file.write(b"line")
+                await file.seek(0)
+                assert await file.readline() == b"line"
+        process = await cp.spawn(["cat"], stdin=-1, stdout=-1)
+        assert await process.communicate(b"in") == (b"in", None) and process.returncode == 0
+        async with await cp.bind_udp("localhost", 0) as server, await cp.connect_udp(*server.sockname[:2]) as client:
+            await client.send(b"datagram")
+            assert (await server.receive())[0] == b"datagram"
+        try:
+            cp.signal(10)
+        except RuntimeError as error:
+            assert "main" in str(error)
+        else:
+            raise AssertionError("signals come to the main interpreter only")
+
+    cp.run(main())
+"""
+
+
+def test_files_processes_and_datagrams():
+    assert run_child(f"live({IO!r})\nin_threads(lambda i: live({IO!r}), 3)") == ""
+
+
 def test_several_at_once_in_threads():
     assert run_child("in_threads(lambda i: [live(USE) for _ in range(3)], 6)") == ""
 

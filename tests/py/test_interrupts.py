@@ -180,7 +180,41 @@ STATES = {
     """,
     "to_thread": """
         loop.call_soon(on)
-        loop.run(lambda: cp.to_thread(time.sleep, 1))  # closing waits for it
+        loop.run(lambda: cp.to_thread(time.sleep, 1000))
+    """,
+    "to_thread, Python code, run() of the module": """
+        def work():
+            on()
+            while True:
+                time.sleep(0.001)
+        cp.run(lambda: cp.to_thread(work))
+    """,
+    "closing that waits for a thread": """
+        loop.run(lambda: (cp.to_thread(time.sleep, 1000), cp.sleep(0.01))[1])
+        on()
+        loop.close()
+    """,
+    "the end of run() that waits for a thread": """
+        cp.run(lambda: (cp.to_thread(time.sleep, 1000), cp.sleep(0.01), on())[1])
+    """,
+    "a file that blocks": """
+        os.mkfifo(fifo := f"/tmp/cpromise-test-{os.getpid()}")
+        loop.call_soon(on)
+        try:
+            loop.run(lambda: cp.open_file(fifo))
+        finally:
+            os.unlink(fifo)
+    """,
+    "a process that is waited for": """
+        loop.call_soon(on)
+        loop.run(lambda: cp.spawn(["sleep", "20"], stdout=-3, stderr=-3, start_new_session=True).then(cp.Process.wait))
+    """,
+    "an async for over signals": """
+        async def main():
+            async for _ in cp.signal(signal.SIGUSR1):
+                pass
+        loop.call_soon(on)
+        loop.run(main())
     """,
     "run_microtasks() in Python": """
         def again():

@@ -37,6 +37,7 @@ def zombies():
 
 @pytest.fixture(autouse=True)
 def nothing_is_left():
+    cp._close_thread_loop()
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     yield

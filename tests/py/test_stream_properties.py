@@ -33,7 +33,10 @@ async def model_matches(stream, data, reads):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.binary(max_size=60).map(lambda b: b.replace(b"\x00", b"a").replace(b"\x01", b"\n")), max_size=8), st.lists(READS, max_size=12))
+@given(
+    st.lists(st.binary(max_size=60).map(lambda b: b.replace(b"\x00", b"a").replace(b"\x01", b"\n")), max_size=8),
+    st.lists(READS, max_size=12),
+)
 def test_reads_give_the_written_bytes_in_order(chunks, reads):
     async def send(stream):
         try:
