@@ -20,6 +20,7 @@ import cpromise as cp
 import echo
 import footprint
 import measure
+import offloop
 import operations
 import servers
 import shapes
@@ -30,6 +31,7 @@ PARTS = {  # option: (what it does, function(options, tell) -> (lines of Markdow
     "accept": ("only: connections a second", functools.partial(echo.run, "accept")),
     "memory": ("only: what 10000 idle connections take", footprint.memory),
     "timers": ("only: a million pending timers", footprint.timers),
+    "offloop": ("only: work off the loop, on threads, processes and interpreters", offloop.run),
     "shapes": ("only: a loop for each core, as processes, interpreters and threads", shapes.run),
 }
 

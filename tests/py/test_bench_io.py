@@ -64,3 +64,12 @@ def test_a_server_that_answers_wrongly_is_refused(tmp_path):
     server.wait()
     server.stdout.close()
     assert done.returncode == 1 and "what came back is not what was sent" in done.stderr
+
+
+def test_work_off_the_loop_is_measured_against_run_in_executor(tmp_path):
+    content, printed = bench(tmp_path, "--offloop")
+    contenders = content["offloop"]["contenders"]
+    for name in ("to_thread", "ThreadPoolExecutor", "to_process", "ProcessPoolExecutor"):
+        assert all(contenders[name][what]["samples"][0] > 0 for what in ("round_trip", "pipelined", "speed_up"))
+    assert contenders["control"]["speed_up"]["median"] > 0
+    assert "| processes: pipelined, us a task |" in printed
