@@ -26,7 +26,7 @@ typedef struct {
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
     PyTypeObject *File, *UdpSocket;
-    PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError;
+    PyObject *PromiseError, *RejectionError, *WrongLoopError, *LoopClosedError, *WorkerDied;
     PyObject *UnhandledRejections;
     PyObject *CancelledError, *ConcurrentFuture; /* NULL until somebody needs them */
     PyObject *str_then, *str_current_loop, *str_owned_loop, *str_blocking, *str_throw;
@@ -73,6 +73,8 @@ struct LoopObject {
     PyMutex roots_lock;
 #endif
 
+    PyObject *processes;    /* the _Processes of _processes.py, from the first to_process() on */
+    PyObject *apart_setup;  /* bytes, what the workers of to_interpreter() have to know; or NULL */
     PyObject *to_cancel;    /* list, while combined promises are being cancelled */
     PyObject *interrupt;    /* raised while closing: what ends programs */
     PyObject *asyncgens;    /* of _asyncgens.py: from the first run on */
@@ -84,6 +86,7 @@ struct LoopObject {
     double slow_callback_duration; /* seconds */
     Py_ssize_t promises_alive;
     const char *backend_note; /* why the one that was preferred cannot be had, or NULL */
+    size_t offloaded;         /* calls that wait for a worker or are with one */
     unsigned forks;           /* fork_count() at its birth: a forked child must not use it */
     uint8_t unhandled;        /* enum unhandled_mode */
     int drives;               /* how many runs of its jobs are under way, one inside the other */
@@ -122,6 +125,10 @@ LoopObject *loop_new(module_state *state, const char *backend);
 /* py_backend.c: opens the core of a new loop; checks the backend of one that is there. 0 or -1. */
 int loop_open(LoopObject *loop, const char *backend);
 int loop_check_backend(LoopObject *loop, const char *backend);
+/* py_workers.c: workers= and pin=, None for what is not asked for. 0, or -1 with TypeError, ValueError
+ * or (there are workers already) RuntimeError. */
+int loop_set_workers(LoopObject *loop, PyObject *workers, PyObject *pin);
+PyObject *loop_get_workers(PyObject *self, void *closure);
 PyObject *loop_get_backend(PyObject *self, void *closure);
 PyObject *loop_get_backend_note(PyObject *self, void *closure);
 /* Methods of Loop in py_run.c */
@@ -491,7 +498,7 @@ PyObject *cp_resolve_host(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_connect_udp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_bind_udp(PyObject *module, PyObject *args, PyObject *kwargs);
 extern const char cp_connect_tcp_doc[], cp_connect_unix_doc[], cp_serve_unix_doc[],
-    cp_serve_tcp_doc[], cp_to_thread_doc[];
+    cp_serve_tcp_doc[], cp_to_thread_doc[], cp_to_native_doc[];
 extern const char cp_all_keyed_doc[], cp_all_settled_keyed_doc[], cp_map_doc[];
 PyObject *cp_all_keyed(PyObject *module, PyObject *mapping);
 PyObject *cp_all_settled_keyed(PyObject *module, PyObject *mapping);
@@ -500,15 +507,31 @@ PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_connect_unix(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cp_serve_unix(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cp_pack(PyObject *module, PyObject *value); /* py_wire.c, and so are those that follow */
+PyObject *cp_unpack(PyObject *module, PyObject *bytes);
+PyObject *cp_claim(PyObject *module, PyObject *args);
+PyObject *cp_die_with(PyObject *module, PyObject *args);
+PyObject *cp_to_interpreter(PyObject *module, PyObject *args); /* py_apart.c */
+PyObject *cp_to_native(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames);
 
 /* Worker hooks of cp_host, and the drop of work that never ran (rejects with LoopClosedError).
  * py_offload.c */
-void *worker_start(struct cp_loop *loop);
-void worker_end(void *worker);
+void *worker_start(struct cp_loop *loop, int pool);
+void worker_end(int pool, void *worker);
+/* py_apart.c: the same for the pool of interpreters. */
+void *apart_start(LoopObject *loop);
+void apart_end(void *worker);
+PyThreadState *apart_home(void *worker); /* of the loop's interpreter */
 void work_drop(struct cp_work *work);
 PyObject *work_object(struct cp_work *work); /* borrowed */
+/* Gives work for p, a new promise, to its pool: cancelling p tells `operation` from now on. 0, or -1
+ * when p was rejected instead: too many wait, or no thread can be had. */
+int offload_begin(PromiseObject *p, struct cp_work *work, struct operation *operation,
+                  const char *what);
+/* The work has come home, or never will: once for each that has begun, before p is settled. */
+void offload_end(PromiseObject *p);
 /* Work on the pool that is C code and touches no Python object there: its job is KIND_NATIVE. */
 struct native_work {
     struct cp_work core;

@@ -41,27 +41,30 @@ static PyObject *run_and_close(LoopObject *loop, PyObject *main) {
 
 PyDoc_STRVAR(
     run_doc,
-    "run(main, /, *, debug=None, unhandled='raise', backend='auto')\n--\n\n"
+    "run(main, /, *, debug=None, unhandled='raise', backend='auto', workers=None, pin=None)\n--\n\n"
     "Runs main (a coroutine, a promise or a function that returns one) on this thread's loop "
     "until\n"
     "it has settled, closes the loop, and returns main's value or raises its reason. unhandled "
     "says\n"
     "what becomes of a rejection that nobody handles: 'raise' UnhandledRejections, 'warn',\n"
-    "'ignore', or call it as f(promise, reason). debug, backend: as for Loop.");
+    "'ignore', or call it as f(promise, reason). debug, backend, workers, pin: as for\n"
+    "Loop.");
 static PyObject *cp_run(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"", "debug", "unhandled", "backend", NULL};
-    PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL;
+    static char *keywords[] = {"", "debug", "unhandled", "backend", "workers", "pin", NULL};
+    PyObject *main, *debug = Py_None, *unhandled = NULL, *result = NULL, *workers = Py_None,
+                    *pin = Py_None;
     const char *backend = "auto";
     LoopObject *loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOs:run", keywords, &main, &debug,
-                                     &unhandled, &backend) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOsOO:run", keywords, &main, &debug,
+                                     &unhandled, &backend, &workers, &pin) ||
         !(loop = loop_current_on(state_of_module(module), backend)))
         return NULL;
     if (loop->running)
         PyErr_SetString(PyExc_RuntimeError,
                         "run() inside a running loop of this thread; await instead");
     else if ((!unhandled || loop_set_unhandled(loop, unhandled) == 0) &&
-             (debug == Py_None || loop_set_debug(loop, debug) == 0))
+             (debug == Py_None || loop_set_debug(loop, debug) == 0) &&
+             loop_set_workers(loop, workers, pin) == 0)
         result = loop->guest_of ? loop_run_main(loop, main) : run_and_close(loop, main);
     Py_DECREF(loop);
     return result;
@@ -141,6 +144,15 @@ static PyMethodDef module_methods[] = {
      "group) -> Promise[int]"},
     {"_when_readable", cp_when_readable, METH_O, "Takes the descriptor over, and closes it."},
     {"_pipe_stream", cp_pipe_stream, METH_O, "The Stream of one end of a pipe, non-blocking."},
+    {"_pack", cp_pack, METH_O, "The bytes that _unpack() makes the same value of."},
+    {"_unpack", cp_unpack, METH_O, "The value of what _pack() gave."},
+    {"_claim", cp_claim, METH_VARARGS,
+     "_claim(memory, index, mark) -> bool: puts mark there if nobody has before, in any process."},
+    {"_die_with", cp_die_with, METH_VARARGS,
+     "_die_with(parent, signum) -> bool: gets that signal when the parent ends. False: it has."},
+    {"_to_interpreter", cp_to_interpreter, METH_VARARGS,
+     "_to_interpreter(setup, request, outcome) -> Promise: see cpromise/_crossing.py."},
+    {"to_native", FASTCALL(cp_to_native), METH_FASTCALL, cp_to_native_doc},
     {"to_thread", FASTCALL(cp_to_thread), METH_FASTCALL | METH_KEYWORDS, cp_to_thread_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -208,6 +220,7 @@ static int find_errors(module_state *state) {
         {&state->RejectionError, "RejectionError"},
         {&state->WrongLoopError, "WrongLoopError"},
         {&state->LoopClosedError, "LoopClosedError"},
+        {&state->WorkerDied, "WorkerDied"},
         {&state->UnhandledRejections, "UnhandledRejections"},
         {&state->aggregate, "aggregate"},
         {&state->breathe, "breathe"},

@@ -136,7 +136,7 @@ void loop_lose_work(struct cp_work *work) {
 static void worker_lost(struct cp_work *work, void *worker) {
     if (!worker)
         return;
-    PyEval_RestoreThread(worker);
+    PyEval_RestoreThread(work->pool == CP_POOL_APART ? apart_home(worker) : worker);
     if (work->job.kind == KIND_NATIVE)
         NATIVE_OF(&work->job)->free(NATIVE_OF(&work->job));
     else

@@ -201,14 +201,15 @@ LoopObject *loop_new(module_state *state, const char *backend) {
 }
 
 static PyObject *loop_create(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"backend", "debug", NULL};
+    static char *keywords[] = {"backend", "debug", "workers", "pin", NULL};
     const char *backend = "auto";
-    PyObject *debug = Py_None;
+    PyObject *debug = Py_None, *workers = Py_None, *pin = Py_None;
     LoopObject *loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sO:Loop", keywords, &backend, &debug) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sOOO:Loop", keywords, &backend, &debug,
+                                     &workers, &pin) ||
         !(loop = loop_new(state_of_type(type), backend)))
         return NULL;
-    if (loop_set_debug(loop, debug) < 0)
+    if (loop_set_debug(loop, debug) < 0 || loop_set_workers(loop, workers, pin) < 0)
         Py_CLEAR(loop);
     return (PyObject *)loop;
 }
@@ -279,11 +280,24 @@ static void mark_closed(LoopObject *self) {
     Py_END_CRITICAL_SECTION();
 }
 
+/* The workers of to_process() end before anything else: what they had under way is rejected then. */
+static void close_processes(LoopObject *self) {
+    PyObject *processes = self->processes, *done;
+    self->processes = NULL;
+    if (!processes)
+        return;
+    if (!(done = PyObject_CallMethod(processes, "close", NULL)))
+        loop_report(self, processes);
+    Py_XDECREF(done);
+    Py_DECREF(processes);
+}
+
 static void close_loop(LoopObject *self) {
     struct cp_job *job;
     self->closing = true;
     self->core.notify = false;
     guest_detach(self);
+    close_processes(self);
     end_waiting(self);
     mark_closed(self);
     Py_CLEAR(self->guest_of);
@@ -293,6 +307,7 @@ static void close_loop(LoopObject *self) {
     Py_CLEAR(self->settled_none);
     Py_CLEAR(self->contexts.snapshot);
     Py_CLEAR(self->asyncgens);
+    Py_CLEAR(self->apart_setup);
     cp_loop_close(&self->core);
     current_forget(self);
 }
@@ -367,6 +382,7 @@ static int loop_traverse(LoopObject *self, visitproc visit, void *arg) {
     Py_VISIT(self->guest);
     Py_VISIT(self->contexts.snapshot);
     Py_VISIT(self->asyncgens);
+    Py_VISIT(self->processes);
     Py_VISIT(self->interrupt);
     return cp_loop_visit(&self->core, visit_job, visit_timer, closure);
 }
@@ -380,6 +396,7 @@ static int loop_clear(LoopObject *self) {
     Py_CLEAR(self->guest);
     Py_CLEAR(self->contexts.snapshot);
     Py_CLEAR(self->asyncgens);
+    Py_CLEAR(self->processes);
     return 0;
 }
 
@@ -402,6 +419,8 @@ static void loop_dealloc(LoopObject *self) {
     current_uncache(self);
     loop_clear(self);
     Py_CLEAR(self->origins);
+    Py_CLEAR(self->apart_setup);
+    PyMem_Free((int *)self->core.cpus);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -433,6 +452,7 @@ static PyMethodDef loop_methods[] = {
 static PyMemberDef loop_members[] = {
     {"_guest_of", T_OBJECT, offsetof(LoopObject, guest_of), READONLY,
      "the asyncio loop that runs this one, or None"},
+    {"_processes", T_OBJECT, offsetof(LoopObject, processes), 0, "for to_process()"},
     {"slow_callback_duration", T_DOUBLE, offsetof(LoopObject, slow_callback_duration), 0,
      "seconds from which on a callback is slow, in debug mode; 0.1 unless set"},
     {"debug", T_BOOL, offsetof(LoopObject, debug), READONLY, "whether debug mode is on"},
@@ -478,6 +498,7 @@ static PyGetSetDef loop_getset[] = {
     {"on_slow_callback", hook_get, hook_set,
      "called as f(function, seconds) in debug mode, instead of a warning", (void *)&SLOW},
     {"backend", loop_get_backend, NULL, "what the loop waits with: 'epoll' or 'io_uring'", NULL},
+    {"workers", loop_get_workers, NULL, "how many workers of each kind there may be", NULL},
     {"backend_note", loop_get_backend_note, NULL,
      "why it is not the one that CPROMISE_BACKEND asks for, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -485,12 +506,19 @@ static PyGetSetDef loop_getset[] = {
 
 PyDoc_STRVAR(
     loop_doc,
-    "Loop(*, backend='auto', debug=None)\n--\n\n"
+    "Loop(*, backend='auto', debug=None, workers=None, pin=None)\n--\n\n"
     "An event loop for the thread that makes it. Most programs need only run(). backend:\n"
     "'epoll'; 'io_uring', which raises OSError where it cannot be had; or 'auto': what\n"
     "CPROMISE_BACKEND in the environment prefers, if it can be had (see backend and\n"
     "backend_note), else epoll. debug=True notes where promises are made and warns of slow\n"
-    "callbacks; None: as Python's development mode, or CPROMISE_DEBUG=1 in the environment.");
+    "callbacks; None: as Python's development mode, or CPROMISE_DEBUG=1 in the environment.\n"
+    "workers: how many threads there may be for to_thread() and its like, and as many "
+    "interpreters\n"
+    "and processes; None: 4 more than there are CPUs, at most 32. pin=True keeps each worker on "
+    "one\n"
+    "CPU, in turn, and off the CPU on which the loop is made where there are enough; a list of "
+    "CPUs\n"
+    "names them (ValueError for one that may not be used).");
 
 static PyType_Slot loop_slots[] = {
     {Py_tp_doc, (void *)loop_doc},

@@ -5,9 +5,14 @@
 #include "binding.h"
 #include <stddef.h>
 
+/* Calls that wait, or run, at once. A function that returns at once cannot make its caller wait, so
+ * one call more is an error: map() with concurrency= is what holds a producer back. */
+enum { MOST_OFFLOADED = 1 << 17 };
+
 typedef struct {
     PyObject_VAR_HEAD
     struct cp_work core;
+    struct operation operation;
     PromiseObject *promise;
     PyObject *fn, *kwnames;
     PyObject *outcome; /* value or exception, NULL until it has run */
@@ -17,11 +22,17 @@ typedef struct {
 
 #define WORK_OF(core_ptr) cp_container_of(core_ptr, WorkObject, core)
 
-void *worker_start(struct cp_loop *loop) {
+void *worker_start(struct cp_loop *loop, int pool) {
+    if (pool == CP_POOL_APART)
+        return apart_start(LOOP_OF(loop));
     return PyThreadState_New(LOOP_OF(loop)->interp);
 }
 
-void worker_end(void *worker) {
+void worker_end(int pool, void *worker) {
+    if (pool == CP_POOL_APART) {
+        apart_end(worker);
+        return;
+    }
     if (!worker)
         return;
     PyEval_RestoreThread(worker);
@@ -45,6 +56,36 @@ static void run_on_worker(struct cp_work *work, void *worker) {
     PyEval_SaveThread();
 }
 
+static int reject_too_many(PromiseObject *p, const char *what) {
+    PyErr_Format(PROMISE_LOOP(p)->state->PromiseError,
+                 "%s(): %d calls wait for this loop's workers already; cpromise.map() with "
+                 "concurrency= starts no more than it is told to",
+                 what, MOST_OFFLOADED);
+    promise_reject(p, take_raised());
+    return -1;
+}
+
+int offload_begin(PromiseObject *p, struct cp_work *work, struct operation *operation,
+                  const char *what) {
+    LoopObject *loop = PROMISE_LOOP(p);
+    int err;
+    if (loop->offloaded >= MOST_OFFLOADED)
+        return reject_too_many(p, what);
+    if ((err = cp_work_submit(&loop->core, work)) < 0) {
+        promise_reject_errno(p, err, what, NULL);
+        return -1;
+    }
+    loop->offloaded++;
+    p->core.self.job.kind = KIND_OPERATION;
+    p->core.self.ok = operation;
+    return 0;
+}
+
+void offload_end(PromiseObject *p) {
+    PROMISE_LOOP(p)->offloaded--;
+    p->core.self.ok = NULL;
+}
+
 static void reject_unrun(WorkObject *self, const char *text) {
     PyErr_SetString(PROMISE_LOOP(self->promise)->state->LoopClosedError, text);
     promise_reject(self->promise, take_raised());
@@ -55,6 +96,7 @@ int run_work(struct cp_job *job) {
     PyObject *outcome = self->outcome;
     int err = 0;
     self->outcome = NULL;
+    offload_end(self->promise);
     if (!outcome)
         reject_unrun(self, "to_thread(): the thread could not be set up to run Python");
     else if (self->failed)
@@ -67,12 +109,23 @@ int run_work(struct cp_job *job) {
 
 void work_drop(struct cp_work *work) {
     WorkObject *self = WORK_OF(work);
+    offload_end(self->promise);
     reject_unrun(self, "the loop was closed before to_thread() got to this call");
     Py_DECREF(self);
 }
 
 PyObject *work_object(struct cp_work *work) {
     return (PyObject *)WORK_OF(work);
+}
+
+/* The promise was cancelled: a call that no thread has begun is taken back, another one's outcome is
+ * dropped when it comes home. */
+static void work_cancelled(struct operation *operation) {
+    WorkObject *self = cp_container_of(operation, WorkObject, operation);
+    if (cp_work_take_back(&PROMISE_LOOP(self->promise)->core, &self->core)) {
+        offload_end(self->promise);
+        Py_DECREF(self);
+    }
 }
 
 static WorkObject *work_new(LoopObject *loop, PyObject *const *args, Py_ssize_t nargs,
@@ -85,6 +138,7 @@ static WorkObject *work_new(LoopObject *loop, PyObject *const *args, Py_ssize_t 
         return NULL;
     }
     self->core = (struct cp_work){.run = run_on_worker, .job.kind = KIND_WORK};
+    self->operation.cancelled = work_cancelled;
     self->promise = promise;
     self->fn = Py_NewRef(args[0]);
     self->kwnames = Py_XNewRef(kwnames);
@@ -107,22 +161,22 @@ static void work_dealloc(WorkObject *self) {
     Py_DECREF(type);
 }
 
-static PyObject *submit(LoopObject *loop, WorkObject *work) {
+static PyObject *submit(WorkObject *work) {
     PyObject *promise = Py_NewRef(work->promise);
-    int err = cp_work_submit(&loop->core, &work->core);
-    if (err < 0) {
-        promise_reject_errno(work->promise, err, "to_thread", NULL);
+    if (offload_begin(work->promise, &work->core, &work->operation, "to_thread") < 0)
         Py_DECREF(work);
-    }
     return promise;
 }
 
 const char cp_to_thread_doc[] =
     "to_thread(fn, /, *args, **kwargs) -> Promise\n--\n\n"
     "The promise of fn(*args, **kwargs), called on a thread of the loop's pool. What it raises is\n"
-    "the reason. A call that has begun cannot be stopped: closing the loop waits for it, but "
-    "Ctrl-C\n"
-    "leaves it behind, to end on its own.";
+    "the reason. cancel() takes a call back that no thread has begun; one that has begun cannot "
+    "be\n"
+    "stopped: its outcome is dropped, and closing the loop waits for it, but Ctrl-C\n"
+    "leaves it behind, to end on its own. When 131072 calls wait "
+    "or\n"
+    "run, one more is rejected with PromiseError: see map(), which holds back.";
 PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames) {
     LoopObject *loop;
@@ -135,7 +189,7 @@ PyObject *cp_to_thread(PyObject *module, PyObject *const *args, Py_ssize_t nargs
     if (!(loop = loop_current(state_of_module(module))))
         return NULL;
     if ((work = work_new(loop, args, nargs, kwnames)))
-        promise = submit(loop, work);
+        promise = submit(work);
     Py_DECREF(loop);
     return promise;
 }

@@ -290,16 +290,26 @@ extern const struct cp_poller cp_poller_uring;
 
 struct cp_work {
     void (*run)(struct cp_work *,
-                void *worker); /* on a pool thread, with what host->worker_start gave it */
-    struct cp_job job;         /* comes back to host->run as a macrotask, through the inbox */
-    struct cp_work *next;      /* private */
+                void *worker);    /* on a pool thread, with what host->worker_start gave it */
+    struct cp_job job;            /* comes back to host->run as a macrotask, through the inbox */
+    int pool;                     /* enum cp_pool_kind */
+    struct cp_work *next, **prev; /* private; prev: NULL unless it is queued */
 };
 
-/* Queues work for the loop's pool, which starts its threads on first use, at most
- * `loop->max_workers`. The host owes one reference to the owner of the work, and gets it back when
+/* Each kind of pool has threads of its own; what sets them apart is what host->worker_start makes
+ * of them. */
+enum cp_pool_kind { CP_POOL_PLAIN, CP_POOL_APART, CP_POOLS };
+
+/* Queues work for its pool, which starts its threads on first use, at most `loop->max_workers`,
+ * each on one of `loop->cpus` in turn where there are any. The host owes one reference to the owner of the work, and gets it back when
  * the job runs. -ENOMEM, -EAGAIN (no thread could be started), -ECANCELED (the loop is closed). May
  * be called only on the loop's thread. */
 int cp_work_submit(struct cp_loop *loop, struct cp_work *work);
+/* Takes work that no thread has begun out of its queue: the reference goes to the caller. False: it
+ * comes home, or has come. On the loop's thread. */
+bool cp_work_take_back(struct cp_loop *loop, struct cp_work *work);
+/* Whether there is a pool already: it keeps its size and its CPUs. */
+bool cp_work_begun(const struct cp_loop *loop);
 /* True while work is queued or running, or its job has not been posted yet; and perhaps a moment
  * longer. */
 bool cp_work_busy(struct cp_loop *loop);
@@ -323,9 +333,9 @@ struct cp_host {
         struct cp_loop *); /* the microtask queue has drained and loop->unhandled is not empty */
     int (*breathe)(struct cp_loop *); /* now and then in a long drain: look for signals */
     void (*before_wait)(struct cp_loop *),
-        (*after_wait)(struct cp_loop *);     /* around a wait that can block */
-    void *(*worker_start)(struct cp_loop *); /* on a new pool thread; NULL: no state */
-    void (*worker_end)(void *worker);        /* on that thread, before it ends */
+        (*after_wait)(struct cp_loop *);               /* around a wait that can block */
+    void *(*worker_start)(struct cp_loop *, int pool); /* on a new pool thread; NULL: no state */
+    void (*worker_end)(int pool, void *worker);        /* on that thread, before it ends */
     /* On that thread: gets the reference to work that was left behind. Its loop may be gone. */
     void (*worker_lost)(struct cp_work *, void *worker);
     int (*interrupted)(struct cp_loop *); /* while closing waits for work: negative to leave it */
@@ -350,7 +360,9 @@ struct cp_loop {
     /* public, before cp_loop_open */
     const struct cp_host *host;
     const struct cp_poller *poller;
-    int max_workers;
+    int max_workers; /* of each pool */
+    const int *cpus; /* where workers run, the host's; must stay until the pools are stopped */
+    int cpu_count;   /* 0: anywhere */
     /* read-only */
     struct cp_stats stats;
     int wake_fd; /* write end of the loop's pipe: one byte wakes a waiting loop; safe in a signal
@@ -371,7 +383,7 @@ struct cp_loop {
     struct cp_op wake_op;
     void *poller_state;
     char *buffer; /* CP_BUFFER bytes, the target of RECV without a buffer */
-    struct cp_pool *pool;
+    struct cp_pool *pools[CP_POOLS];
     _Atomic(struct cp_job *) inbox;
     atomic_bool waiting;
     bool stopped;

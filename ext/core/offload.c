@@ -1,9 +1,10 @@
-/* offload.c - a pool of threads for work that would block the loop. The only file with mutexes.
+/* offload.c - pools of threads for work that would block the loop. The only file with mutexes.
  *
- * Work waits in one queue, first in, first out. A thread is started when work arrives and none is
- * idle, up to loop->max_workers; it stays until the pool is stopped. Finished work goes home
- * through the loop's inbox. Workers block all signals, so that Ctrl-C reaches a thread that can act
- * on it.
+ * Work waits in the queue of its pool, first in, first out. A thread is started when work arrives
+ * and none is idle, up to loop->max_workers; it stays until the pool is stopped. A worker takes one
+ * piece at a time: pieces may wait for each other, so none may stand behind one that runs while
+ * another thread is idle. Finished work goes home through the loop's inbox, which takes all that is
+ * there at once. Workers block all signals, so that Ctrl-C reaches a thread that can act on it.
  *
  * A pool whose work takes too long can be left behind: its threads end when they can, and the last
  * one frees it. Whoever takes a worker's `current` first has the work: the worker when it is done,
@@ -11,6 +12,7 @@
 #include "cp.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -23,6 +25,7 @@ struct worker {
 struct cp_pool {
     struct cp_loop *loop; /* not to be touched once `left` */
     const struct cp_host *host;
+    int kind; /* its index in loop->pools */
     pthread_mutex_t lock;
     pthread_cond_t arrived, changed; /* changed: started, busy or alive, while stopping */
     struct cp_work *head, **tail;
@@ -32,24 +35,28 @@ struct cp_pool {
     struct worker workers[];
 };
 
-static struct cp_work *pop(struct cp_pool *pool) {
-    struct cp_work *work = pool->head;
-    if (!work)
-        return NULL;
-    pool->head = work->next;
-    if (!pool->head)
-        pool->tail = &pool->head;
+static void unlink_work(struct cp_pool *pool, struct cp_work *work) {
+    *work->prev = work->next;
+    if (work->next)
+        work->next->prev = work->prev;
+    else
+        pool->tail = work->prev;
+    work->prev = NULL;
     pool->queued--;
-    return work;
 }
 
 /* With the lock held: the next piece of work, or NULL when the pool is stopping. */
 static struct cp_work *wait_for_work(struct cp_pool *pool) {
+    struct cp_work *work;
     pool->idle++;
     while (!pool->head && !pool->stopping)
         pthread_cond_wait(&pool->arrived, &pool->lock);
     pool->idle--;
-    return pool->stopping ? NULL : pop(pool);
+    if (pool->stopping)
+        return NULL;
+    work = pool->head;
+    unlink_work(pool, work);
+    return work;
 }
 
 static void free_pool(struct cp_pool *pool) {
@@ -95,7 +102,8 @@ static void *worker_main(void *arg) {
     struct worker *self = arg;
     struct cp_pool *pool = self->pool;
     const struct cp_host *host = pool->host;
-    void *state = host->worker_start(pool->loop);
+    void *state = host->worker_start(pool->loop, pool->kind);
+    const int kind = pool->kind;
     bool last;
     pthread_mutex_lock(&pool->lock);
     pool->started++;
@@ -106,19 +114,34 @@ static void *worker_main(void *arg) {
     pthread_mutex_unlock(&pool->lock);
     if (last)
         free_pool(pool);
-    host->worker_end(state);
+    host->worker_end(kind, state);
     return NULL;
 }
 
-static int start_thread(struct cp_pool *pool) {
+/* A thread that cannot be pinned is none. */
+static int pin(const struct cp_loop *loop, const struct cp_pool *pool, pthread_attr_t *attr) {
+    cpu_set_t one;
+    if (!loop->cpu_count)
+        return 0;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)loop->cpus[pool->threads % loop->cpu_count], &one);
+    return pthread_attr_setaffinity_np(attr, sizeof one, &one);
+}
+
+static int start_thread(struct cp_loop *loop, struct cp_pool *pool) {
     struct worker *worker = &pool->workers[pool->threads];
     sigset_t all, old;
-    int err;
+    pthread_attr_t attr;
+    int err = pthread_attr_init(&attr);
+    if (err)
+        return -EAGAIN;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     *worker = (struct worker){.pool = pool};
-    err = pthread_create(&worker->id, NULL, worker_main, worker);
+    if (!(err = pin(loop, pool, &attr)))
+        err = pthread_create(&worker->id, &attr, worker_main, worker);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
     if (err == 0) {
         pool->threads++;
         pool->alive++;
@@ -126,22 +149,32 @@ static int start_thread(struct cp_pool *pool) {
     return err ? -EAGAIN : 0;
 }
 
-static struct cp_pool *pool_of(struct cp_loop *loop) {
-    struct cp_pool *pool = loop->pool;
+static struct cp_pool *pool_of(struct cp_loop *loop, int kind) {
+    struct cp_pool *pool = loop->pools[kind];
     if (pool)
         return pool;
     if (!(pool = cp_mem.alloc(sizeof *pool + (size_t)loop->max_workers * sizeof *pool->workers)))
         return NULL;
-    *pool = (struct cp_pool){.loop = loop, .host = loop->host, .tail = &pool->head};
+    *pool = (struct cp_pool){.loop = loop, .host = loop->host, .kind = kind, .tail = &pool->head};
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->arrived, NULL);
     pthread_cond_init(&pool->changed, NULL);
-    loop->pool = pool;
+    loop->pools[kind] = pool;
     return pool;
 }
 
+static void append(struct cp_pool *pool, struct cp_work *work) {
+    work->next = NULL;
+    work->prev = pool->tail;
+    *pool->tail = work;
+    pool->tail = &work->next;
+    pool->queued++;
+    if (pool->idle)
+        pthread_cond_signal(&pool->arrived);
+}
+
 int cp_work_submit(struct cp_loop *loop, struct cp_work *work) {
-    struct cp_pool *pool = pool_of(loop);
+    struct cp_pool *pool = pool_of(loop, work->pool);
     int err = 0;
     if (!pool)
         return -ENOMEM;
@@ -149,28 +182,44 @@ int cp_work_submit(struct cp_loop *loop, struct cp_work *work) {
     if (pool->stopping)
         err = -ECANCELED;
     else if (pool->idle <= pool->queued && pool->threads < loop->max_workers)
-        err = start_thread(pool);
+        err = start_thread(loop, pool);
     if (err == -EAGAIN && pool->threads > 0)
         err = 0; /* those that run will get to it */
-    if (err == 0) {
-        work->next = NULL;
-        *pool->tail = work;
-        pool->tail = &work->next;
-        pool->queued++;
-        pthread_cond_signal(&pool->arrived);
-    }
+    if (err == 0)
+        append(pool, work);
     pthread_mutex_unlock(&pool->lock);
     return err;
 }
 
-bool cp_work_busy(struct cp_loop *loop) {
-    struct cp_pool *pool = loop->pool;
-    bool busy;
+bool cp_work_take_back(struct cp_loop *loop, struct cp_work *work) {
+    struct cp_pool *pool = loop->pools[work->pool];
+    bool waits;
     if (!pool)
         return false;
     pthread_mutex_lock(&pool->lock);
-    busy = pool->queued || pool->busy;
+    if ((waits = work->prev))
+        unlink_work(pool, work);
     pthread_mutex_unlock(&pool->lock);
+    return waits;
+}
+
+bool cp_work_begun(const struct cp_loop *loop) {
+    for (int kind = 0; kind < CP_POOLS; kind++)
+        if (loop->pools[kind])
+            return true;
+    return false;
+}
+
+bool cp_work_busy(struct cp_loop *loop) {
+    bool busy = false;
+    for (int kind = 0; kind < CP_POOLS && !busy; kind++) {
+        struct cp_pool *pool = loop->pools[kind];
+        if (!pool)
+            continue;
+        pthread_mutex_lock(&pool->lock);
+        busy = pool->queued || pool->busy;
+        pthread_mutex_unlock(&pool->lock);
+    }
     return busy;
 }
 
@@ -247,20 +296,24 @@ static struct cp_work *begin_stop(struct cp_pool *pool) {
     pool->stopping = true;
     pthread_cond_broadcast(&pool->arrived);
     pthread_mutex_unlock(&pool->lock);
+    for (struct cp_work *work = left; work; work = work->next)
+        work->prev = NULL;
     return left;
 }
 
-int cp_work_stop(struct cp_loop *loop, bool hurry, void (*drop)(struct cp_work *),
-                 void (*lost)(struct cp_work *)) {
-    struct cp_pool *pool = loop->pool;
-    struct cp_work *left, *next;
-    int stop = 0;
-    if (!pool)
-        return 0;
-    for (left = begin_stop(pool); left; left = next) {
-        next = left->next;
+static void drop_all(struct cp_work *left, void (*drop)(struct cp_work *)) {
+    while (left) {
+        struct cp_work *next = left->next;
         drop(left);
+        left = next;
     }
+}
+
+/* 0, or what host->interrupted said. */
+static int end_pool(struct cp_loop *loop, struct cp_pool *pool, bool hurry,
+                    void (*lost)(struct cp_work *)) {
+    const int kind = pool->kind;
+    int stop = 0;
     while (!stop && !wait_a_moment(loop, pool) && !hurry)
         stop = loop->host->interrupted(loop);
     if (hurry || stop) {
@@ -269,6 +322,21 @@ int cp_work_stop(struct cp_loop *loop, bool hurry, void (*drop)(struct cp_work *
         join_all(loop, pool);
         free_pool(pool);
     }
-    loop->pool = NULL;
+    loop->pools[kind] = NULL;
+    return stop;
+}
+
+/* All pools are told before any is waited for. */
+int cp_work_stop(struct cp_loop *loop, bool hurry, void (*drop)(struct cp_work *),
+                 void (*lost)(struct cp_work *)) {
+    int stop = 0;
+    for (int kind = 0; kind < CP_POOLS; kind++)
+        if (loop->pools[kind])
+            drop_all(begin_stop(loop->pools[kind]), drop);
+    for (int kind = 0; kind < CP_POOLS; kind++)
+        if (loop->pools[kind] && !stop)
+            stop = end_pool(loop, loop->pools[kind], hurry, lost);
+        else if (loop->pools[kind])
+            end_pool(loop, loop->pools[kind], true, lost);
     return stop;
 }

@@ -26,10 +26,12 @@ from ._cpromise import (
     serve_tcp,
     serve_unix,
     sleep,
+    to_native,
     to_thread,
 )
 from ._python import AggregateError, LoopClosedError, PromiseError, RejectionError, UnhandledRejections, WorkerDied, WrongLoopError
 from ._functions import interval, promisify
+from ._offload import to_executor, to_interpreter, to_process
 from ._process import Process, spawn
 from ._signals import signal
 from ._version import __version__
@@ -75,5 +77,9 @@ __all__ = [
     "signal",
     "sleep",
     "spawn",
+    "to_executor",
+    "to_interpreter",
+    "to_native",
+    "to_process",
     "to_thread",
 ]

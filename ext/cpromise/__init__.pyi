@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from concurrent import futures
 from os import PathLike
 from signal import Signals
@@ -61,6 +61,10 @@ __all__ = [
     "signal",
     "sleep",
     "spawn",
+    "to_executor",
+    "to_interpreter",
+    "to_native",
+    "to_process",
     "to_thread",
 ]
 
@@ -216,7 +220,16 @@ class Loop:
     def backend(self) -> Literal["epoll", "io_uring"]: ...
     @property
     def backend_note(self) -> str | None: ...
-    def __new__(cls, *, backend: Literal["auto", "epoll", "io_uring"] = "auto", debug: bool | None = None) -> Self: ...
+    @property
+    def workers(self) -> int: ...
+    def __new__(
+        cls,
+        *,
+        backend: Literal["auto", "epoll", "io_uring"] = "auto",
+        debug: bool | None = None,
+        workers: int | None = None,
+        pin: bool | Sequence[int] | None = None,
+    ) -> Self: ...
     @overload
     def run(self, main: Coroutine[Any, Any, _T] | Awaitable[_T], /) -> _T: ...
     @overload
@@ -358,6 +371,8 @@ def run(
     debug: bool | None = None,
     unhandled: _Unhandled = "raise",
     backend: Literal["auto", "epoll", "io_uring"] = "auto",
+    workers: int | None = None,
+    pin: bool | Sequence[int] | None = None,
 ) -> _T: ...
 @overload
 def run(
@@ -367,6 +382,8 @@ def run(
     debug: bool | None = None,
     unhandled: _Unhandled = "raise",
     backend: Literal["auto", "epoll", "io_uring"] = "auto",
+    workers: int | None = None,
+    pin: bool | Sequence[int] | None = None,
 ) -> _T: ...
 @overload
 def sleep(seconds: float, /) -> Promise[None]: ...
@@ -424,4 +441,15 @@ def spawn(
     process_group: int | None = None,
     restore_signals: bool = True,
 ) -> Promise[Process]: ...
+def to_interpreter(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
+@overload
+def to_native(name: Literal["sha256"], /, *buffers: Buffer) -> Promise[bytes]: ...
+@overload
+def to_native(name: Literal["crc32"], buffer: Buffer, value: int = 0, /) -> Promise[int]: ...
+@overload
+def to_native(name: Literal["sieve"], below: int, /) -> Promise[int]: ...
+@overload
+def to_native(name: Literal["queens"], n: int, column: int = 0, /) -> Promise[int]: ...
+def to_process(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
+def to_executor(executor: futures.Executor, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
 def to_thread(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...

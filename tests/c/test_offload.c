@@ -1,7 +1,8 @@
-/* The pool: every piece of work comes home once, what never ran is dropped, a pool without memory
+/* The pools: every piece of work comes home once, what never ran is dropped, a pool without memory
  * says so. */
 #include "host.inc"
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 enum { WORKS = 200 };
@@ -104,8 +105,11 @@ static void no_memory_for_the_pool_is_an_error(void **state) {
     assert_int_equal(cp_work_stop(&loop, false, drop, lose), 0);
 }
 
+static atomic_int at_gate;
+
 static void wait_at_gate(struct cp_work *work, void *worker) {
     square(work, worker);
+    at_gate++;
     while (!gate)
         usleep(1000);
 }
@@ -145,13 +149,15 @@ static void leave(bool hurry) {
     free_before = cp_mem.free;
     cp_mem.free = free_and_tell;
     gate = false;
+    at_gate = 0;
     released = looks = 0;
     for (int i = 0; i < WORKS; i++) {
         items[i] = (struct item){.work.run = wait_at_gate, .number = i};
         assert_int_equal(cp_work_submit(&loop, &items[i].work), 0);
     }
-    usleep(5000);
-    pool = loop.pool;
+    while (!at_gate)
+        usleep(100);
+    pool = loop.pools[0];
     assert_int_equal(cp_work_stop(&loop, hurry, drop, lose), hurry ? 0 : -EINTR);
     assert_int_equal(looks, hurry ? 0 : 3);
     alive = lost;
@@ -176,6 +182,65 @@ static void an_interrupt_leaves_what_runs_behind(void **state) {
     leave(false);
 }
 
+/* With the one thread asleep in the first piece, those behind it wait. */
+static void what_waits_can_be_taken_back(void **state) {
+    static struct item items[5];
+    int taken = 0;
+    (void)state;
+    loop.max_workers = 1;
+    for (int i = 0; i < 5; i++) {
+        items[i] = (struct item){.work.run = doze, .number = i};
+        assert_int_equal(cp_work_submit(&loop, &items[i].work), 0);
+    }
+    taken += cp_work_take_back(&loop, &items[2].work);
+    taken += cp_work_take_back(&loop, &items[4].work);
+    taken += cp_work_take_back(&loop, &items[1].work);
+    assert_true(taken > 0);
+    assert_false(cp_work_take_back(&loop, &items[2].work));
+    while (home + taken < 5)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    assert_false(cp_work_take_back(&loop, &items[0].work));
+    assert_true(cp_work_begun(&loop));
+    assert_int_equal(cp_work_stop(&loop, false, drop, lose), 0);
+    assert_false(cp_work_begun(&loop));
+    assert_int_equal(home + taken + dropped, 5);
+}
+
+static void note_cpu(struct cp_work *work, void *worker) {
+    cpu_set_t where;
+    square(work, worker);
+    assert_int_equal(sched_getaffinity(0, sizeof where, &where), 0);
+    if (CPU_COUNT(&where) != 1)
+        cp_container_of(work, struct item, work)->square = -1;
+}
+
+static void workers_stay_on_their_cpus(void **state) {
+    static struct item items[WORKS];
+    const int cpu = sched_getcpu();
+    (void)state;
+    loop.cpus = &cpu;
+    loop.cpu_count = 1;
+    for (int i = 0; i < WORKS; i++) {
+        items[i] = (struct item){.work.run = note_cpu, .number = i};
+        assert_int_equal(cp_work_submit(&loop, &items[i].work), 0);
+    }
+    while (home < WORKS)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    assert_int_equal(cp_work_stop(&loop, false, drop, lose), 0);
+}
+
+static void the_two_kinds_of_pool_do_not_wait_for_each_other(void **state) {
+    struct item plain = {.work.run = doze, .number = 2},
+                apart = {.work = {.run = square, .pool = CP_POOL_APART}, .number = 3};
+    (void)state;
+    loop.max_workers = 1;
+    assert_int_equal(cp_work_submit(&loop, &plain.work), 0);
+    assert_int_equal(cp_work_submit(&loop, &apart.work), 0);
+    while (home < 2)
+        assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
+    assert_int_equal(cp_work_stop(&loop, false, drop, lose), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_work_comes_home, begin, end),
@@ -183,6 +248,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(no_memory_for_the_pool_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(in_a_hurry_what_runs_is_left_behind, begin, end),
         cmocka_unit_test_setup_teardown(an_interrupt_leaves_what_runs_behind, begin, end),
+        cmocka_unit_test_setup_teardown(what_waits_can_be_taken_back, begin, end),
+        cmocka_unit_test_setup_teardown(workers_stay_on_their_cpus, begin, end),
+        cmocka_unit_test_setup_teardown(the_two_kinds_of_pool_do_not_wait_for_each_other, begin,
+                                        end),
     };
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
 }
