@@ -17,6 +17,7 @@ import pytest
 
 FLOOD = int(os.environ.get("CPROMISE_FAULT_BYTES", 64 << 20))
 HIGH_WATER = 8 << 20  # more than any buffer of ours, or of the kernel's for one connection
+LEFT_OVER = 4 << 20  # what an allocator may keep for itself of ten thousand connections; one that leaks 1 KiB is told
 MANY = 20
 
 
@@ -433,13 +434,13 @@ def test_ten_thousand_connections_dropped_at_random_moments_leave_nothing_behind
                 await until(lambda: gc.collect() >= 0 and server.connections == 0)
                 return fds(), rss()
 
-            warm_fds, warm_rss = await some(count // 5)
-            end_fds, end_rss = await some(count - count // 5)
+            warm_fds, warm_rss = await some(count * 2 // 5)
+            end_fds, end_rss = await some(count * 3 // 5)
             assert await speaks(server.port)
             return end_fds - warm_fds, end_rss - warm_rss
 
     left_fds, left_bytes = run(main, poller)
-    assert left_fds == 0 and left_bytes < 2 << 20, f"seed {seed}: {left_fds} descriptors, {left_bytes} bytes"
+    assert left_fds == 0 and left_bytes < LEFT_OVER, f"seed {seed}: {left_fds} descriptors, {left_bytes} bytes"
 
 
 def test_a_late_completion_never_reaches_a_descriptor_that_was_reused(poller):
