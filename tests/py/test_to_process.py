@@ -307,8 +307,9 @@ def test_functions_of_the_main_program(tmp_path):
             cp.run(main(), workers=1)
     """)
     )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     for command in ([str(script)], ["-m", "script"]):
-        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
         assert done.stdout.startswith("6 3\n__main__ has no 'late' in a worker: it must be made at the top"), done.stderr
     program = "import cpromise as cp\ndef double(x): return x * 2\nprint(cp.run(lambda: cp.to_process(double, 4)))"
     assert run_child(program).stdout == "8\n"
