@@ -305,6 +305,7 @@ enum binding_kind {
     KIND_WORK,     /* a Work that comes back from the pool */
     KIND_RESOLVE,  /* a Connector that comes back from name resolution */
     KIND_NATIVE,   /* a native_work that comes back from the pool */
+    KIND_READ,     /* a Stream that reads on in the next turn */
     KIND_FLUSH,    /* a Stream that sends what the turn has written */
     KIND_SETTLER,  /* a resolve or reject that was called on a foreign thread */
 };
@@ -411,6 +412,8 @@ int run_element(LoopObject *loop, struct cp_job *job); /* py_combine.c */
 int run_served(PromiseObject *p);                      /* py_server.c */
 int run_task(PromiseObject *p);                        /* py_task.c */
 int run_work(struct cp_job *job);                      /* py_offload.c */
+void run_read(struct cp_job *job);                     /* py_stream_read.c */
+PyObject *read_object(struct cp_job *job);             /* borrowed */
 void run_flush(struct cp_job *job);                    /* py_stream_write.c */
 PyObject *flush_object(struct cp_job *job);            /* borrowed */
 void settler_drop(struct cp_job *job);

@@ -52,6 +52,9 @@ static int run_job(struct cp_loop *core, struct cp_job *job) {
         return run_work(job);
     case KIND_NATIVE:
         return run_native(job);
+    case KIND_READ:
+        run_read(job);
+        return 0;
     case KIND_FLUSH:
         run_flush(job);
         return 0;
@@ -76,6 +79,9 @@ void loop_drop_job(struct cp_job *job) {
     case KIND_NATIVE:
         native_drop(NATIVE_OF(job));
         break;
+    case KIND_READ:
+        run_read(job);
+        break;
     case KIND_FLUSH:
         run_flush(job);
         break;
@@ -94,6 +100,9 @@ int job_visit(struct cp_job *job, visitproc visit, void *arg) {
     switch (job->kind) {
     case KIND_CALLBACK:
         return callback_visit(job, visit, arg);
+    case KIND_READ:
+        Py_VISIT(read_object(job));
+        return 0;
     case KIND_FLUSH:
         Py_VISIT(flush_object(job));
         return 0;

@@ -21,6 +21,9 @@ typedef struct {
     PromiseObject *reading; /* pending read, or NULL */
     uint8_t mode;
     bool eof;
+    uint8_t reads; /* that found bytes at once in the turn `read_turn` of the loop */
+    uint64_t read_turn;
+    struct cp_job read_job; /* KIND_READ: the next one waits for the next turn */
     bool receiving;      /* read_op is under way, perhaps for a read that was cancelled meanwhile */
     Py_ssize_t wanted;   /* READ_EXACTLY: bytes; READ_UNTIL, READ_LINE: the limit */
     PyObject *separator; /* bytes, of READ_UNTIL */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FIRST_ROOM = 4096 };
+enum { FIRST_ROOM = 4096, READS_A_TURN = 16 };
 
 /* asyncio's IncompleteReadError or LimitOverrunError, made by calling the class with two arguments.
  */
@@ -256,6 +256,38 @@ int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     return 0;
 }
 
+/* A peer that sends without end must not keep the loop from everybody else: after some reads in one
+ * turn the next one is a job of the turn that follows. */
+static bool has_had_its_turn(StreamObject *self) {
+    uint64_t turn = self->loop->core.stats.turns;
+    if (self->read_turn != turn) {
+        self->read_turn = turn;
+        self->reads = 0;
+    }
+    return ++self->reads > READS_A_TURN;
+}
+
+static void read_next_turn(StreamObject *self) {
+    self->receiving = true;
+    self->read_job.kind = KIND_READ;
+    Py_INCREF(self);
+    cp_enqueue_macro(&self->loop->core, &self->read_job);
+}
+
+void run_read(struct cp_job *job) {
+    StreamObject *self = cp_container_of(job, StreamObject, read_job);
+    self->receiving = false;
+    if (self->io.fd < 0)
+        fail_read(self, -ECANCELED);
+    else if (self->reading && !is_abandoned(self))
+        stream_read_more(self);
+    Py_DECREF(self);
+}
+
+PyObject *read_object(struct cp_job *job) {
+    return (PyObject *)cp_container_of(job, StreamObject, read_job);
+}
+
 static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_t wanted,
                             PyObject *separator) {
     PyObject *bytes, *promise;
@@ -278,7 +310,9 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
     if (!(self->reading = promise_new(self->loop)))
         return NULL;
     promise = Py_NewRef(self->reading);
-    if (!self->receiving)
+    if (!self->receiving && has_had_its_turn(self))
+        read_next_turn(self);
+    else if (!self->receiving)
         stream_read_more(self);
     return promise;
 }
