@@ -213,7 +213,8 @@ def signal_sets(**options):
 
     async def main():
         process = await cp.spawn(["grep", "-E", "SigBlk|SigIgn", "/proc/self/status"], stdout=PIPE, **options)
-        return [int(line.split()[1], 16) for line in (await process.communicate())[0].splitlines()]
+        lines = (await process.communicate())[0].splitlines()
+        return [int(line.split()[1], 16) & ~(3 << 31) for line in lines]  # 32 and 33 are the C library's own
 
     return cp.run(main())
 
