@@ -10,6 +10,7 @@ int cmd_topology(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_ab(int argc, char **argv);
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
