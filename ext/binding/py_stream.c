@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/un.h>
 
+/* Of what lies unread, at most this much is thrown away at the end of TLS. Bytes. */
+enum { TLS_LEFTOVERS = 1 << 20 };
+
 StreamObject *stream_new(LoopObject *loop, int fd) {
     StreamObject *self = (StreamObject *)loop->state->Stream->tp_alloc(loop->state->Stream, 0);
     int err;
@@ -86,6 +89,14 @@ void stream_abort(StreamObject *self) {
     }
 }
 
+/* With something unread the kernel would reset the connection, and what was sent last be lost. Of TLS
+ * there often is: the tickets that a server sends after the handshake. Linux throws them away unseen. */
+void stream_end(StreamObject *self) {
+    if (self->tls && self->io.fd >= 0)
+        (void)!recv(self->io.fd, NULL, TLS_LEFTOVERS, MSG_TRUNC | MSG_DONTWAIT);
+    stream_abort(self);
+}
+
 PyDoc_STRVAR(close_doc,
              "close($self, /) -> Promise[None]\n--\n\n"
              "Closes the stream once all that was written is sent. A pending read is rejected.");
@@ -100,7 +111,7 @@ static PyObject *stream_close(StreamObject *self, PyObject *Py_UNUSED(args)) {
         self->closing = promise_new(self->loop);
         return self->closing ? (PyObject *)promise_derive(self->closing, CP_PASS, NULL) : NULL;
     }
-    stream_abort(self);
+    stream_end(self);
     return loop_settled_none(self->loop);
 }
 

@@ -1,5 +1,7 @@
 """What several tests share."""
 
+import gc
+import os
 import signal
 
 import cpromise as cp
@@ -18,3 +20,15 @@ def poller(request, monkeypatch):
         pytest.skip(str(refused))
     monkeypatch.setenv("CPROMISE_BACKEND", request.param)
     return request.param
+
+
+@pytest.fixture
+def no_descriptor_is_left():
+    """There may be fewer: a thread that an earlier test left behind ends when it is done."""
+    cp._close_thread_loop()
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    yield
+    gc.collect()
+    cp._close_thread_loop()
+    assert len(os.listdir("/proc/self/fd")) <= before
