@@ -11,6 +11,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the ba
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_finish():
+    """What pytest keeps of some thousands of tests stays as long as they run: collections of garbage need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(params=["epoll", "io_uring"])
 def poller(request, monkeypatch):
     """The test runs once on each poller, here and in the processes that it starts; skipped, with the reason, where one is refused."""
