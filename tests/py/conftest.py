@@ -17,6 +17,10 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_unconfigure():
+    gc.unfreeze()
+
+
 @pytest.fixture(params=["epoll", "io_uring"])
 def poller(request, monkeypatch):
     """The test runs once on each poller, here and in the processes that it starts; skipped, with the reason, where one is refused."""
