@@ -277,9 +277,13 @@ def test_thousands_in_a_row_in_a_child():
         child.stdout.readline()
         for n in range(2000):
             child.send_signal(USR1)
-            try:
-                await anext(deliveries).timeout(30)
-            except TimeoutError:
+            for _ in range(3):  # once, the clock of a virtual machine may have jumped
+                try:
+                    await anext(deliveries).timeout(15)
+                    break
+                except TimeoutError:
+                    continue
+            else:
                 pytest.fail(f"no answer to signal {n}; the child: {child.poll()}, {signals_of(child.pid)}; here: {signals_of(os.getpid())}")
         child.stdout.close()
         return child.wait()
