@@ -93,7 +93,7 @@ static void shaken(StreamObject *stream, PyObject *owner, PyObject *error) {
         queued =
             PyObject_CallMethod((PyObject *)self->loop, "queue_microtask", "OO", method, stream);
     if (!queued) { /* a peer that cannot shake hands is no failure of the program */
-        if (!error || self->loop->debug) {
+        if (!error || (self->loop->debug && !self->loop->closing)) {
             if (error)
                 restore_raised(Py_NewRef(error));
             loop_report(self->loop, self->handler);

@@ -153,6 +153,22 @@ def test_a_wrong_certificate_is_refused_and_the_server_lives_on(tls, how, compla
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_handshake_that_the_end_of_the_loop_ends_is_nobodys_news(poller, capfd):
+    loop = cp.Loop(debug=True)
+
+    async def main():
+        server = await cp.serve_tcp(echo, "127.0.0.1", 0, tls=SERVER)
+        plain = await cp.connect_tcp("127.0.0.1", server.port)
+        while not server.connections:
+            await cp.sleep(0.001)
+        return plain
+
+    plain = loop.run(main())
+    loop.close()
+    assert plain.closed and capfd.readouterr().err == ""
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05hello", bytes(300), b"\x16", b""])
 def test_garbage_instead_of_a_handshake(garbage):
