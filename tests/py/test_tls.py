@@ -268,3 +268,29 @@ def test_a_handler_that_fails_over_tls_is_reported_and_harmless():
     with_server(client, fails, loop=loop)
     loop.close()
     assert heard == ["KeyError('handler')"] * 2
+
+
+def test_abort_says_no_goodbye(poller):
+    """And waits for nobody: the peer sees a connection that was reset, or that ended without close_notify."""
+    gone = []
+
+    async def handler(stream):
+        await stream.read()
+        writing = stream.write(bytes(20_000_000))
+        with pytest.raises(TimeoutError):
+            await stream.close().timeout(0.02)
+        await stream.abort()
+        with pytest.raises(ConnectionAbortedError, match="closed during a write"):
+            await writing
+        gone.append(stream)
+
+    async def client(server):
+        async with await connect(server) as stream:
+            await stream.write(b"go")
+            while not gone:
+                await cp.sleep(0.001)
+            with pytest.raises(ConnectionResetError):
+                while await stream.read():
+                    pass
+
+    with_server(client, handler)
