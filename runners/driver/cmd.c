@@ -10,6 +10,13 @@ int complain(const struct err *err) {
     return err->code;
 }
 
+bool wants_help(int argc, char **argv, const char *help) {
+    if (argc < 2 || (strcmp(argv[1], "--help") && strcmp(argv[1], "-h")))
+        return false;
+    fputs(help, stdout);
+    return true;
+}
+
 const char *default_python(void) {
     const char *python = getenv("PYTHON");
     return python && *python ? python : "python3";

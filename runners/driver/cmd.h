@@ -10,9 +10,13 @@ int cmd_topology(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
+/* Prints `help` when the first argument asks for it; whether it did. */
+bool wants_help(int argc, char **argv, const char *help);
 /* The interpreter that a verb without --python uses: $PYTHON, else python3. */
 const char *default_python(void);
 

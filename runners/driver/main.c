@@ -13,6 +13,8 @@ static const struct {
     {"run", cmd_run, "run a matrix: journal, results, table"},
     {"plot", cmd_plot, "draw the pictures of a run"},
     {"report", cmd_report, "write the report of a run"},
+    {"validate", cmd_validate, "check results and journals against their schema"},
+    {"schema", cmd_schema, "print the JSON Schema of results"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

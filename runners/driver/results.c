@@ -281,11 +281,11 @@ static int read_header(struct runset *run, const json_t *object, const char *pat
     const char *text = json_string_value(json_object_get(object, "matrix_text"));
     json_t *value;
     if (!kind || strcmp(kind, schema))
-        return err_set(err, GB_USAGE, "%s is not a gilbench result (no \"schema\": \"%s\" in it)",
-                       path, schema);
+        return err_set(err, GB_INCOMPATIBLE,
+                       "%s is not a gilbench result (no \"schema\": \"%s\" in it)", path, schema);
     if (!version || strncmp(version, "1.", 2))
-        return err_set(err, GB_USAGE, "%s has schema version %s; this gilbench reads 1.x", path,
-                       version ? version : "none");
+        return err_set(err, GB_INCOMPATIBLE, "%s has schema version %s; this gilbench reads 1.x",
+                       path, version ? version : "none");
     TEXT(object, "run_id", run->run_id);
     TEXT(object, "created_utc", run->created_utc);
     TEXT(object, "matrix", run->matrix_name);
