@@ -12,11 +12,14 @@ int cmd_plot(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
 /* Prints `help` when the first argument asks for it; whether it did. */
 bool wants_help(int argc, char **argv, const char *help);
+/* "2%" or "0.02" -> 0.02; -1 when it is neither, or negative. */
+int parse_ratio(const char *text, double *ratio);
 /* The interpreter that a verb without --python uses: $PYTHON, else python3. */
 const char *default_python(void);
 

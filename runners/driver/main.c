@@ -15,6 +15,7 @@ static const struct {
     {"report", cmd_report, "write the report of a run"},
     {"validate", cmd_validate, "check results and journals against their schema"},
     {"schema", cmd_schema, "print the JSON Schema of results"},
+    {"compare", cmd_compare, "results of different times, cell by cell; never a verdict"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

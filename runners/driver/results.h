@@ -39,6 +39,9 @@ int runset_add_rep(struct runset *run, struct rep rep, struct err *err);
  * reps. */
 void runset_summarise(struct runset *run);
 
+/* Ops a second of one process: the median over its counted samples. */
+double rep_rate(const struct rep *rep);
+
 /* Whether figures may be drawn from it: it ran, is not void, and was summarised. */
 bool result_has_number(const struct result *result);
 /* Whether no result before this one has its workload: for one table or picture a workload. */

@@ -46,7 +46,7 @@ static double sample_parallelism(const struct sample *s) {
     return (double)s->usage.cpu_ns / (double)s->ns;
 }
 
-static double rate(const struct rep *rep) {
+double rep_rate(const struct rep *rep) {
     return median_over_samples(rep, sample_rate);
 }
 static double cpu(const struct rep *rep) {
@@ -128,7 +128,7 @@ static void estimate_cell(struct result *r, uint64_t seed) {
         struct estimate *to;
         rep_number number;
     } all[] = {
-        {&r->ops_per_s, rate},     {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
+        {&r->ops_per_s, rep_rate}, {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
         {&r->sys_ns_per_op, sys},  {&r->nvcsw_per_op, nvcsw},  {&r->nivcsw_per_op, nivcsw},
         {&r->startup_ns, startup}, {&r->peak_rss_b, peak_rss}, {&r->pss_b, pss},
         {&r->p50_ns, p50},         {&r->p90_ns, p90},          {&r->p99_ns, p99},
@@ -197,7 +197,7 @@ static void estimate_speedup(const struct runset *run, struct result *result) {
     for (int i = 0; base && ratios && i < result->nreps; i++) {
         const struct rep *twin = rep_number_of(base, result->reps[i].rep);
         if (twin)
-            ratios[n++] = rate(&result->reps[i]) / rate(twin);
+            ratios[n++] = rep_rate(&result->reps[i]) / rep_rate(twin);
     }
     result->speedup = estimate_of(ratios, n, run->seed);
     if (n)

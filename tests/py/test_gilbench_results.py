@@ -199,6 +199,91 @@ def test_the_validator_in_c_agrees_with_jsonschema(tmp_path):
     assert min(outcomes.values()) > 100, outcomes
 
 
+# ---- Compare
+
+
+def synthetic(seed, slower=1.0, reps=6, spread=0.01, **facts):
+    """The golden run with made-up times: its first two cells, each process 5 ms with the given spread, times the factor."""
+    rng, document = random.Random(seed), load(GOLDEN)
+    document["run_id"] = f"synthetic-{seed}"
+    document["facts"].update(facts)
+    document["benchmarks"] = document["benchmarks"][:2]
+    for cell in document["benchmarks"]:
+        cell["reps"] = [{**copy.deepcopy(cell["reps"][0]), "rep": number} for number in range(reps)]
+        for rep in cell["reps"]:
+            factor = rng.gauss(1, spread) * slower
+            for sample in rep["samples"]:
+                sample["ns"] = int(5e6 * factor)
+        for estimate in cell["summary"].values():
+            if estimate:
+                estimate["n"] = reps
+    return document
+
+
+def compare(tmp_path, old, new, *args):
+    return gilbench("compare", store(tmp_path / "old.json", old), store(tmp_path / "new.json", new), *args)
+
+
+def verdicts(done):
+    rows = [line for line in done.stdout.splitlines() if line.startswith("cpu_queens/")]
+    return [row.split("]")[1].strip() if "]" in row else row.split(maxsplit=1)[1] for row in rows]
+
+
+def test_an_unpaired_comparison_is_marked_and_is_no_verdict(tmp_path):
+    done = compare(tmp_path, synthetic(1), synthetic(2, slower=1.5))
+    assert done.returncode == 0 and done.stdout.startswith("UNPAIRED: synthetic-1")
+    assert verdicts(done) == ["slower", "slower"] and "regressed" not in done.stdout
+    assert verdicts(compare(tmp_path, synthetic(2, slower=1.5), synthetic(1))) == ["faster", "faster"]
+    assert verdicts(compare(tmp_path, synthetic(1), synthetic(3))) == ["no difference seen"] * 2
+
+
+def test_allow_unpaired_decides_beyond_the_margin(tmp_path):
+    slow = synthetic(2, slower=1.5)
+    done = compare(tmp_path, synthetic(1), slow, "--allow-unpaired")
+    assert done.returncode == 3 and verdicts(done) == ["regressed", "regressed"]
+    done = compare(tmp_path, slow, synthetic(1), "--allow-unpaired")
+    assert done.returncode == 0 and verdicts(done) == ["improved", "improved"]
+    done = compare(tmp_path, synthetic(1), slow, "--allow-unpaired", "--margin", "80%")
+    assert done.returncode == 0 and verdicts(done) == ["slower", "slower"]
+    assert compare(tmp_path, synthetic(1), synthetic(3), "--allow-unpaired").returncode == 0
+
+
+def test_too_few_processes_or_no_spread_decide_nothing(tmp_path):
+    for reps, spread, reason in ((3, 0.01, "inconclusive: too few processes"), (1, 0.01, "one process says nothing"), (6, 0, "no spread at all")):
+        done = compare(tmp_path, synthetic(1, reps=reps, spread=spread), synthetic(2, slower=1.5, reps=reps, spread=spread), "--allow-unpaired")
+        assert done.returncode == 0 and all(reason in verdict for verdict in verdicts(done)), done.stdout
+
+
+@pytest.mark.parametrize("fact, what", [("cpu_model", "machine"), ("topology", "machine"), ("python", "interpreter")])
+def test_another_machine_or_interpreter_is_refused_unless_asked_for(tmp_path, fact, what):
+    old, new = synthetic(1), synthetic(2, **{fact: "another"})
+    done = compare(tmp_path, old, new)
+    assert done.returncode == 6 and f"another {what}: {fact} is '{old['facts'][fact]}' in OLD and 'another' in NEW" in done.stderr
+    assert verdicts(done) == []
+    done = compare(tmp_path, old, new, "--across", what)
+    assert done.returncode == 0 and "warning: another" in done.stderr and verdicts(done) == ["no difference seen"] * 2
+
+
+def test_lesser_differences_are_warned_of(tmp_path):
+    done = compare(tmp_path, synthetic(1), synthetic(2, cflags="-O0"))
+    assert done.returncode == 0 and "warning: another setting: cflags is '-O2 -g' in OLD and '-O0' in NEW" in done.stderr
+    assert "warning: both files are of the same run" in compare(tmp_path, synthetic(1), synthetic(1)).stderr
+
+
+def test_cells_that_cannot_be_compared_are_listed(tmp_path):
+    old, new = synthetic(1), synthetic(2)
+    for rep in new["benchmarks"][0]["reps"]:
+        rep["samples"][0]["digest"] = "0" * 16
+    new["benchmarks"][1]["id"] = "cpu_queens/else"
+    done = compare(tmp_path, old, new)
+    assert done.returncode == 6 and "no cell in common" in done.stderr
+    assert "the checksums differ, so it is other work" in done.stdout
+    assert "only in OLD" in done.stdout and "only in NEW" in done.stdout
+
+
+# ---- All verbs
+
+
 def test_schemas_are_listed_and_every_verb_has_help():
     listed = gilbench("schema")
     assert listed.returncode == 0 and "results/schema.json" in listed.stdout
@@ -209,13 +294,20 @@ def test_schemas_are_listed_and_every_verb_has_help():
         assert shown.returncode == 0 and "example:" in shown.stdout and "exit: 0" in shown.stdout or verb == "schema"
 
 
-VERBS = ["validate", "schema"]
+VERBS = ["validate", "schema", "compare"]
 
 USAGE = [
     (["validate"], 2, "which files?"),
     (["validate", "/no/such.json"], 2, "cannot read /no/such.json: No such file or directory"),
     (["schema", "nope"], 2, "there is no schema 'nope'"),
     (["schema", "a", "b"], 2, "one schema at a time"),
+    (["compare"], 2, "two files or more expected; example: gilbench compare"),
+    (["compare", GOLDEN], 2, "two files or more expected"),
+    (["compare", GOLDEN, "/no/such"], 2, "no such run: /no/such"),
+    (["compare", "--margin", "much", GOLDEN, GOLDEN], 2, "--margin: 2% or 0.02 expected, not 'much'"),
+    (["compare", "--margin", "-1%", GOLDEN, GOLDEN], 2, "--margin: 2% or 0.02 expected"),
+    (["compare", "--across", "time", GOLDEN, GOLDEN], 2, "--across: machine or interpreter expected, not 'time'"),
+    (["compare", os.path.join(DATA, "run-1.0.jsonl"), GOLDEN], 6, "is a journal of gilbench/result"),
 ]
 
 
