@@ -16,6 +16,8 @@ static const struct {
     {"validate", cmd_validate, "check results and journals against their schema"},
     {"schema", cmd_schema, "print the JSON Schema of results"},
     {"compare", cmd_compare, "results of different times, cell by cell; never a verdict"},
+    {"export", cmd_export, "results as Markdown, CSV, or for pyperf, hyperfine, GitHub"},
+    {"import", cmd_import, "results of pyperf as ours"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

@@ -82,6 +82,13 @@ static struct estimate *estimate_at(const struct result *result, int i) {
     return (struct estimate *)((char *)result + estimates[i].offset);
 }
 
+const struct estimate *result_estimate(const struct result *result, int i, const char **name) {
+    if (i >= ESTIMATES)
+        return NULL;
+    *name = estimates[i].name;
+    return estimate_at(result, i);
+}
+
 static json_t *cell_json(const struct cell *cell) {
     json_t *params = json_object();
     char model[2 * GB_NAME_MAX];

@@ -123,6 +123,23 @@ static struct estimate over_reps(const struct result *result, rep_number number,
     return estimate;
 }
 
+/* What stands at zero where zero cannot be was not measured: in results that were imported, or where
+ * the kernel would not say. */
+static void drop_unmeasured(struct result *r) {
+    static const struct estimate none;
+    if (!(r->cpu_ns_per_op.value > 0))
+        r->cpu_ns_per_op = r->user_ns_per_op = r->sys_ns_per_op = r->nvcsw_per_op =
+            r->nivcsw_per_op = r->parallelism = none;
+    if (!(r->startup_ns.value > 0))
+        r->startup_ns = none;
+    if (!(r->peak_rss_b.value > 0))
+        r->peak_rss_b = none;
+    if (!(r->pss_b.value > 0))
+        r->pss_b = none;
+    if (!(r->max_ns.value > 0))
+        r->p50_ns = r->p90_ns = r->p99_ns = r->p999_ns = r->max_ns = none;
+}
+
 static void estimate_cell(struct result *r, uint64_t seed) {
     const struct {
         struct estimate *to;
@@ -136,6 +153,7 @@ static void estimate_cell(struct result *r, uint64_t seed) {
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i].to = over_reps(r, all[i].number, seed);
+    drop_unmeasured(r);
 }
 
 static void mark_void(struct result *result) {

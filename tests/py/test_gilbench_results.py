@@ -1,9 +1,12 @@
 """gilbench's results as a format: schemas, validate, compare, export, import. Files come from real runs, or are the golden ones in tests/data."""
 
 import copy
+import csv
 import json
 import os
 import random
+import shutil
+import statistics
 import subprocess
 import sys
 
@@ -281,6 +284,182 @@ def test_cells_that_cannot_be_compared_are_listed(tmp_path):
     assert "only in OLD" in done.stdout and "only in NEW" in done.stdout
 
 
+# ---- Export
+
+
+def export(tmp_path, path, form):
+    out = tmp_path / f"out.{form}"
+    done = gilbench("export", path, "--to", form, "-o", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert gilbench("export", path, "--to", form).stdout.encode() == out.read_bytes().replace(b"\r\n", b"\n")
+    return out
+
+
+def counted(cell):
+    return [[sample for sample in rep["samples"] if not sample["warmup"]] for rep in cell["reps"]]
+
+
+def golden_cells():
+    return [cell for cell in load(GOLDEN)["benchmarks"] if not cell["void"] and not cell["not_run"]]
+
+
+def test_pyperf_loads_what_is_exported_for_it(tmp_path):
+    pyperf = pytest.importorskip("pyperf", reason="pyperf is not installed")
+    suite = pyperf.BenchmarkSuite.load(str(export(tmp_path, GOLDEN, "pyperf")))
+    assert suite.get_benchmark_names() == [cell["id"] for cell in golden_cells()]
+    for benchmark, cell in zip(suite, golden_cells()):
+        expected = [sample["ns"] / 1e9 / sample["ops"] for rep in counted(cell) for sample in rep]
+        assert benchmark.get_values() == pytest.approx(expected, rel=1e-12)
+        assert benchmark.get_nrun() == len(cell["reps"]) and benchmark.get_unit() == "second"
+        assert benchmark.get_total_loops() == cell["reps"][0]["samples"][0]["ops"]
+        metadata = benchmark.get_metadata()
+        assert metadata["cpu_model_name"] == load(GOLDEN)["facts"]["cpu_model"] and metadata["python_version"].startswith("3.")
+    for command in ("show", "stats", "check", "dump"):
+        done = subprocess.run([sys.executable, "-m", "pyperf", command, tmp_path / "out.pyperf"], capture_output=True, text=True)
+        assert done.returncode == 0 and golden_cells()[0]["id"] in done.stdout + done.stderr, (command, done)
+
+
+def test_csv_is_read_by_a_csv_reader(tmp_path):
+    with open(export(tmp_path, GOLDEN, "csv"), newline="") as file:
+        rows = list(csv.DictReader(file))
+    cells = load(GOLDEN)["benchmarks"]
+    assert [row["id"] for row in rows] == [cell["id"] for cell in cells]
+    for row, cell in zip(rows, cells):
+        assert row["status"] == ("void" if cell["void"] else "ok") and row["reason"] == cell["void"]
+        for name, estimate in cell["summary"].items():
+            for key, suffix in (("value", ""), ("lo", "_lo"), ("hi", "_hi")):
+                text = row[name + suffix]
+                assert text == "" if estimate is None else float(text) == pytest.approx(estimate[key], rel=1e-8)
+
+
+def test_markdown_is_a_table_a_workload(tmp_path):
+    text = export(tmp_path, GOLDEN, "md").read_text()
+    assert [line for line in text.splitlines() if line.startswith("### ")] == ["### cpu_queens", "### io_employee"]
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in tables if "VOID" not in line}) == 1
+    assert "| promise:chain |" in text and "VOID: checksum" in text
+
+
+# Its fields are those of hyperfine 1.15's own export, its units too.
+HYPERFINE = {"command", "mean", "stddev", "median", "user", "system", "min", "max", "times", "exit_codes", "parameters"}
+
+
+def test_hyperfine_form(tmp_path):
+    document = load(export(tmp_path, GOLDEN, "hyperfine"))
+    assert set(document) == {"results"}
+    for result, cell in zip(document["results"], golden_cells(), strict=True):
+        assert set(result) == HYPERFINE and result["command"] == cell["id"]
+        times = [sample["ns"] / 1e9 for rep in counted(cell) for sample in rep]
+        assert result["times"] == pytest.approx(times) and result["exit_codes"] == [0] * len(times)
+        figures = {"mean": statistics.mean, "stddev": statistics.stdev, "median": statistics.median, "min": min, "max": max}
+        for name, function in figures.items():
+            assert result[name] == pytest.approx(function(times)), name
+        user = [sample["usage"]["cpu_user_ns"] / 1e9 for rep in counted(cell) for sample in rep]
+        assert result["user"] == pytest.approx(statistics.mean(user))
+        assert result["parameters"] == cell["params"]
+
+
+@pytest.mark.skipif(not shutil.which("hyperfine"), reason="hyperfine is not installed")
+def test_hyperfine_itself_writes_the_same_fields(tmp_path):
+    command = ["hyperfine", "-N", "-r", "2", "-P", "x", "1", "1", "true", "--export-json", tmp_path / "h.json"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    (result,) = load(tmp_path / "h.json")["results"]
+    assert HYPERFINE - {"parameters"} <= set(result)
+
+
+def test_github_action_form(tmp_path):
+    entries = load(export(tmp_path, GOLDEN, "github"))
+    for entry, cell in zip(entries, golden_cells(), strict=True):
+        assert set(entry) == {"name", "unit", "value", "range", "extra"}
+        assert entry["name"] == cell["id"] and entry["unit"] == "ns/op"
+        assert entry["value"] == pytest.approx(1e9 / cell["summary"]["ops_per_s"]["value"])
+        assert entry["range"].startswith("± ") and "median over 3 processes" in entry["extra"]
+
+
+def test_a_run_without_a_number_exports_nothing(tmp_path, real_run):
+    document = load(real_run / "results.json")
+    document["benchmarks"] = [cell for cell in document["benchmarks"] if cell["void"]]
+    path = store(tmp_path / "void.json", document)
+    for form in ("pyperf", "hyperfine", "github"):
+        done = gilbench("export", path, "--to", form)
+        assert (done.returncode, done.stdout) == (77, "") and "no cell has a number" in done.stderr
+    assert "void" in gilbench("export", path, "--to", "csv").stdout
+
+
+def test_export_to_where_nothing_can_be_written(tmp_path):
+    done = gilbench("export", GOLDEN, "--to", "csv", "-o", tmp_path / "no" / "where")
+    assert done.returncode == 1 and "cannot write" in done.stderr
+    done = gilbench("export", GOLDEN, "--to", "csv", "-o", "/dev/full")
+    assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
+# ---- Import
+
+
+def pyperf_suite(tmp_path, **metadata):
+    """As pyperf itself writes it: a calibration, then five processes of four values each."""
+    pyperf = pytest.importorskip("pyperf", reason="pyperf is not installed")
+    rng = random.Random(3)
+    common = {"loops": 8192, "unit": "second", "cpu_model_name": "Some CPU", "python_implementation": "cpython", **metadata}
+    common["python_version"] = "3.11.7 (64-bit)"
+    benchmarks = []
+    for name, size in (("sum of many", 1e-6), ("a/slow", 0.25)):
+        runs = [pyperf.Run([], warmups=[(1, size), (2, size)], metadata={"name": name, "calibrate_loops": 8192, **common}, collect_metadata=False)]
+        for _ in range(5):
+            values = [size * rng.gauss(1, 0.05) for _ in range(4)]
+            runs.append(pyperf.Run(values, warmups=[(8192, size)], metadata={"name": name, **common}, collect_metadata=False))
+        benchmarks.append(pyperf.Benchmark(runs))
+    path = tmp_path / "pyperf.json"
+    pyperf.BenchmarkSuite(benchmarks).dump(str(path))
+    return path, benchmarks
+
+
+def test_pyperf_goes_in_and_out_again_with_the_same_values(tmp_path):
+    pyperf = pytest.importorskip("pyperf", reason="pyperf is not installed")
+    path, benchmarks = pyperf_suite(tmp_path, inner_loops=10)
+    done = gilbench("import", path, "--from", "pyperf", "-o", tmp_path / "results.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert gilbench("validate", tmp_path / "results.json").returncode == 0
+    document = load(tmp_path / "results.json")
+    assert document["facts"]["python"] == "cpython-3.11.7" and document["facts"]["cpu_model"] == "Some CPU"
+    for cell, benchmark in zip(document["benchmarks"], benchmarks, strict=True):
+        assert len(cell["reps"]) == 5 and cell["summary"]["cpu_ns_per_op"] is None and cell["summary"]["p99_ns"] is None
+        values = [sample["ns"] / 1e9 / sample["ops"] for rep in counted(cell) for sample in rep]
+        assert values == pytest.approx(list(benchmark.get_values()), rel=1e-5)
+    again = pyperf.BenchmarkSuite.load(str(export(tmp_path, tmp_path / "results.json", "pyperf")))
+    for before, after in zip(benchmarks, again):
+        assert after.get_values() == pytest.approx(before.get_values(), rel=1e-5)
+        assert after.get_name() == before.get_name() + "/pyperf"
+    done = gilbench("compare", tmp_path / "results.json", tmp_path / "results.json")
+    assert done.returncode == 0 and done.stdout.count("no difference seen") == 2
+
+
+NOT_PYPERF = [
+    ("{", 6, ":1:1"),
+    ('{"version": "1.0", "benchmarks": []}', 6, 'it has 0 benchmarks'),
+    ('{"version": "2.0", "benchmarks": [{}]}', 6, '"version" is 2.0'),
+    ('{"benchmarks": [{}]}', 6, '"version" is missing'),
+    ('{"version": "1.0", "benchmarks": [{"runs": []}]}', 6, 'a benchmark without metadata "name"'),
+    ('{"version": "1.0", "metadata": {"name": "x", "unit": "byte"}, "benchmarks": [{"runs": []}]}', 6, "x is in units of 'byte'"),
+    ('{"version": "1.0", "metadata": {"name": "x"}, "benchmarks": [{"runs": [{"warmups": [[1, 2]]}]}]}', 6, "x has no run with values"),
+    ('{"version": "1.0", "metadata": {"name": "x"}, "benchmarks": [{"runs": [{"values": ["a"]}]}]}', 6, "no number of seconds above 0"),
+    ('{"version": "1.0", "metadata": {"name": "x"}, "benchmarks": [{"runs": [{"values": [0.0]}]}]}', 6, "no number of seconds above 0"),
+    ('{"version": "1.0", "metadata": {"name": "x"}, "benchmarks": [{"runs": [{"values": [-1]}]}]}', 6, "no number of seconds above 0"),
+    ('{"version": "1.0", "metadata": {"name": "x"}, "benchmarks": [{"runs": [{"values": [NaN]}]}]}', 6, "NaN"),
+    ('{"version": "1.0", "metadata": {"name": "x"}, "benchmarks": [{"runs": [{"values": [1e300]}]}]}', 6, "is too large"),
+    ('{"version": "1.0", "metadata": {"name": "x", "loops": 1e300}, "benchmarks": [{"runs": [{"values": [1]}]}]}', 6, "is too large"),
+]
+
+
+@pytest.mark.parametrize("text, code, message", NOT_PYPERF)
+def test_what_is_no_pyperf_suite_is_refused(tmp_path, text, code, message):
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    done = gilbench("import", path, "--from", "pyperf", "-o", tmp_path / "out.json")
+    assert done.returncode == code and message in done.stderr
+    assert not (tmp_path / "out.json").exists()
+
+
 # ---- All verbs
 
 
@@ -294,9 +473,18 @@ def test_schemas_are_listed_and_every_verb_has_help():
         assert shown.returncode == 0 and "example:" in shown.stdout and "exit: 0" in shown.stdout or verb == "schema"
 
 
-VERBS = ["validate", "schema", "compare"]
+VERBS = ["validate", "schema", "compare", "export", "import"]
 
 USAGE = [
+    (["export"], 2, "one file expected, 0 are given"),
+    (["export", GOLDEN], 2, "--to which format?"),
+    (["export", GOLDEN, "--to", "xls"], 2, "--to: md, csv, pyperf, hyperfine or github expected, not 'xls'"),
+    (["export", "/no/such", "--to", "csv"], 2, "no such run: /no/such"),
+    (["export", os.path.join(DATA, "run-1.0.jsonl"), "--to", "csv"], 6, "is a journal of gilbench/result"),
+    (["import", GOLDEN], 2, "--from which format?"),
+    (["import", GOLDEN, "--from", "hyperfine"], 2, "--from: pyperf expected, not 'hyperfine'"),
+    (["import", GOLDEN, "--from", "pyperf"], 2, "-o OUT: which file should be written?"),
+    (["import", "/no/such", "--from", "pyperf", "-o", "/tmp/x"], 2, "/no/such: No such file"),
     (["validate"], 2, "which files?"),
     (["validate", "/no/such.json"], 2, "cannot read /no/such.json: No such file or directory"),
     (["schema", "nope"], 2, "there is no schema 'nope'"),
