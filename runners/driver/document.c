@@ -11,6 +11,7 @@
 
 const struct document_kind document_kinds[] = {
     {"gilbench/result", "schema.json", "results of gilbench run, and its journal"},
+    {"gilbench/ab", "ab.schema.json", "results of gilbench ab, and its journal"},
 };
 const int document_nkinds = sizeof document_kinds / sizeof *document_kinds;
 
@@ -171,6 +172,47 @@ static int check_run_cell(const json_t *cell, const char *id, struct err *err) {
     return 0;
 }
 
+/* As check_interval, in the form that ab has: figures may be null. */
+static int check_stats(const json_t *stats, const char *id, const char *name, struct err *err) {
+    const json_t *ratio = json_object_get(stats, "ratio"), *ci = json_object_get(stats, "ci95");
+    const json_t *lo = json_array_get(ci, 0), *hi = json_array_get(ci, 1);
+    double value = json_number_value(ratio);
+    if (!json_is_number(ratio) || !json_is_number(lo) || !json_is_number(hi) ||
+        (value > 0 && json_number_value(lo) <= value && value <= json_number_value(hi)))
+        return 0;
+    return err_set(err, GB_INCOMPATIBLE, "%s of %s: the ratio %g is not within [%g, %g]", name, id,
+                   value, json_number_value(lo), json_number_value(hi));
+}
+
+static int kept_pairs(const json_t *benchmark) {
+    const json_t *pairs = json_object_get(benchmark, "pairs");
+    size_t i;
+    json_t *one;
+    int kept = 0;
+    json_array_foreach(pairs, i, one) {
+        kept += json_integer_value(json_object_get(one, "stage")) == 1 &&
+                json_is_null(json_object_get(one, "dropped"));
+    }
+    return kept;
+}
+
+static int check_ab_benchmark(const json_t *benchmark, const char *id, struct err *err) {
+    static const char *const names[] = {"stats", "null_control", "confirm"};
+    const json_t *stats = json_object_get(benchmark, "stats");
+    const char *verdict = json_string_value(json_object_get(benchmark, "verdict"));
+    int n = (int)json_integer_value(json_object_get(stats, "n")), kept = kept_pairs(benchmark);
+    for (int i = 0; i < 3; i++)
+        if (check_stats(json_object_get(benchmark, names[i]), id, names[i], err) < 0)
+            return -1;
+    if (n > kept)
+        return err_set(err, GB_INCOMPATIBLE, "%s: stats of %d pairs, but %d are there", id, n,
+                       kept);
+    if ((!strcmp(verdict, "regressed") || !strcmp(verdict, "improved")) &&
+        !json_is_number(json_object_get(stats, "ratio")))
+        return err_set(err, GB_INCOMPATIBLE, "%s is said to have %s, without a ratio", id, verdict);
+    return 0;
+}
+
 static int check_rules(const struct document *document, struct err *err) {
     const json_t *benchmarks = json_object_get(document->json, "benchmarks");
     json_t *seen = json_object(), *one;
@@ -182,6 +224,8 @@ static int check_rules(const struct document *document, struct err *err) {
             failed = check_unique(seen, id, err);
         if (!failed && !strcmp(document->kind->schema, "gilbench/result"))
             failed = check_run_cell(one, id, err);
+        if (!failed && !strcmp(document->kind->schema, "gilbench/ab"))
+            failed = check_ab_benchmark(one, id, err);
     }
     json_decref(seen);
     return failed;
