@@ -303,7 +303,6 @@ enum binding_kind {
     KIND_ELEMENT,
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
-    KIND_RESOLVE,  /* a Connector that comes back from name resolution */
     KIND_NATIVE,   /* a native_work that comes back from the pool */
     KIND_READ,     /* a Stream that reads on in the next turn */
     KIND_FLUSH,    /* a Stream that sends what the turn has written */
@@ -552,11 +551,6 @@ static inline void native_drop(struct native_work *work) {
     work->never(work);
     work->free(work);
 }
-/* A name was resolved, or never will be. py_connect.c */
-int run_resolved(struct cp_job *job);
-void resolve_drop(struct cp_work *work);
-PyObject *resolve_object(struct cp_work *work); /* borrowed */
-
 /* Whether a call has from `least` to `most` positional arguments; sets TypeError. */
 bool check_no_keywords(const char *name, PyObject *kwnames);
 bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most);

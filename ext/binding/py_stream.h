@@ -52,6 +52,8 @@ typedef struct {
 StreamObject *stream_new(LoopObject *loop, int fd);
 /* Closes at once; what pends is rejected. */
 void stream_abort(StreamObject *self);
+/* Closes now that all is sent. */
+void stream_end(StreamObject *self);
 
 /* Promises that are settled already, for the calling code's answer. New references, NULL with an
  * exception. The first takes the raised exception, the last steals value (NULL: passes the

@@ -91,7 +91,7 @@ static void settle_drained(StreamObject *self, int error) {
 
 static void finish_close(StreamObject *self) {
     PromiseObject *p = self->closing;
-    stream_abort(self);
+    stream_end(self);
     if (!p)
         return;
     self->closing = NULL;

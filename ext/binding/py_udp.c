@@ -459,7 +459,7 @@ static void resolved(struct opening *self) {
         open_socket(self);
         return;
     }
-    resolution_raise(&self->resolution, self->call, self->what);
+    resolution_raise(&self->resolution, self->loop, self->call, self->what);
     promise_reject(self->promise, take_raised());
 }
 

@@ -27,14 +27,14 @@ static void write_numbers(FILE *out, const struct result *r) {
         peak[32];
     format_interval(rate, sizeof rate, &r->ops_per_s, format_si);
     format_interval(speedup, sizeof speedup, &r->speedup, format_ratio);
-    format_ns(cpu, sizeof cpu, r->cpu_ns_per_op.value);
-    format_ns(user, sizeof user, r->user_ns_per_op.value);
-    format_ns(sys, sizeof sys, r->sys_ns_per_op.value);
-    format_ns(p50, sizeof p50, r->p50_ns.value);
-    format_ns(p99, sizeof p99, r->p99_ns.value);
-    format_bytes(pss, sizeof pss, r->pss_b.value);
-    format_bytes(peak, sizeof peak, r->peak_rss_b.value);
-    format_ns(startup, sizeof startup, r->startup_ns.value);
+    format_value(cpu, sizeof cpu, &r->cpu_ns_per_op, format_ns);
+    format_value(user, sizeof user, &r->user_ns_per_op, format_ns);
+    format_value(sys, sizeof sys, &r->sys_ns_per_op, format_ns);
+    format_value(p50, sizeof p50, &r->p50_ns, format_ns);
+    format_value(p99, sizeof p99, &r->p99_ns, format_ns);
+    format_value(pss, sizeof pss, &r->pss_b, format_bytes);
+    format_value(peak, sizeof peak, &r->peak_rss_b, format_bytes);
+    format_value(startup, sizeof startup, &r->startup_ns, format_ns);
     fprintf(out, "%s | %s | %s (%s + %s) | %.3g / %.3g | %s | %s | %s | %s | %s%s |\n", rate,
             speedup, cpu, user, sys, r->nvcsw_per_op.value, r->nivcsw_per_op.value, p50, p99, pss,
             peak, startup, is_shared(r) ? " (shared core)" : "");
@@ -55,7 +55,7 @@ static void write_row(FILE *out, const struct result *r) {
         write_numbers(out, r);
 }
 
-static void write_workload_table(FILE *out, const struct runset *run, const char *workload) {
+void report_workload_table(FILE *out, const struct runset *run, const char *workload) {
     fprintf(out,
             "\n### %s\n\n"
             "| model | parameters | ops/s [95 %%] | speed-up [95 %%] | CPU per op (user + sys) | "
@@ -195,7 +195,7 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
           out);
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))
-            write_workload_table(out, run, run->results[i].cell.workload);
+            report_workload_table(out, run, run->results[i].cell.workload);
     fputs("\n## Pictures\n", out);
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))

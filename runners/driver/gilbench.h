@@ -24,6 +24,7 @@ enum gb_exit {
     GB_INCONCLUSIVE = 4,
     GB_CONTAMINATED = 5,
     GB_ATTEST = 6,
+    GB_INCOMPATIBLE = 6, /* a file of another schema, machine or interpreter */
     GB_NOTHING = 77,
     GB_INTERRUPTED = 130,
 };

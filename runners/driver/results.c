@@ -82,6 +82,13 @@ static struct estimate *estimate_at(const struct result *result, int i) {
     return (struct estimate *)((char *)result + estimates[i].offset);
 }
 
+const struct estimate *result_estimate(const struct result *result, int i, const char **name) {
+    if (i >= ESTIMATES)
+        return NULL;
+    *name = estimates[i].name;
+    return estimate_at(result, i);
+}
+
 static json_t *cell_json(const struct cell *cell) {
     json_t *params = json_object();
     char model[2 * GB_NAME_MAX];
@@ -281,11 +288,11 @@ static int read_header(struct runset *run, const json_t *object, const char *pat
     const char *text = json_string_value(json_object_get(object, "matrix_text"));
     json_t *value;
     if (!kind || strcmp(kind, schema))
-        return err_set(err, GB_USAGE, "%s is not a gilbench result (no \"schema\": \"%s\" in it)",
-                       path, schema);
+        return err_set(err, GB_INCOMPATIBLE,
+                       "%s is not a gilbench result (no \"schema\": \"%s\" in it)", path, schema);
     if (!version || strncmp(version, "1.", 2))
-        return err_set(err, GB_USAGE, "%s has schema version %s; this gilbench reads 1.x", path,
-                       version ? version : "none");
+        return err_set(err, GB_INCOMPATIBLE, "%s has schema version %s; this gilbench reads 1.x",
+                       path, version ? version : "none");
     TEXT(object, "run_id", run->run_id);
     TEXT(object, "created_utc", run->created_utc);
     TEXT(object, "matrix", run->matrix_name);

@@ -39,6 +39,13 @@ int runset_add_rep(struct runset *run, struct rep rep, struct err *err);
  * reps. */
 void runset_summarise(struct runset *run);
 
+/* Ops a second of one process: the median over its counted samples. */
+double rep_rate(const struct rep *rep);
+
+/* The estimates of a result by number, 0 and on, with their names in results.json; NULL behind the
+ * last. */
+const struct estimate *result_estimate(const struct result *result, int i, const char **name);
+
 /* Whether figures may be drawn from it: it ran, is not void, and was summarised. */
 bool result_has_number(const struct result *result);
 /* Whether no result before this one has its workload: for one table or picture a workload. */

@@ -46,7 +46,7 @@ static double sample_parallelism(const struct sample *s) {
     return (double)s->usage.cpu_ns / (double)s->ns;
 }
 
-static double rate(const struct rep *rep) {
+double rep_rate(const struct rep *rep) {
     return median_over_samples(rep, sample_rate);
 }
 static double cpu(const struct rep *rep) {
@@ -123,12 +123,29 @@ static struct estimate over_reps(const struct result *result, rep_number number,
     return estimate;
 }
 
+/* What stands at zero where zero cannot be was not measured: in results that were imported, or where
+ * the kernel would not say. */
+static void drop_unmeasured(struct result *r) {
+    static const struct estimate none;
+    if (!(r->cpu_ns_per_op.value > 0))
+        r->cpu_ns_per_op = r->user_ns_per_op = r->sys_ns_per_op = r->nvcsw_per_op =
+            r->nivcsw_per_op = r->parallelism = none;
+    if (!(r->startup_ns.value > 0))
+        r->startup_ns = none;
+    if (!(r->peak_rss_b.value > 0))
+        r->peak_rss_b = none;
+    if (!(r->pss_b.value > 0))
+        r->pss_b = none;
+    if (!(r->max_ns.value > 0))
+        r->p50_ns = r->p90_ns = r->p99_ns = r->p999_ns = r->max_ns = none;
+}
+
 static void estimate_cell(struct result *r, uint64_t seed) {
     const struct {
         struct estimate *to;
         rep_number number;
     } all[] = {
-        {&r->ops_per_s, rate},     {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
+        {&r->ops_per_s, rep_rate}, {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
         {&r->sys_ns_per_op, sys},  {&r->nvcsw_per_op, nvcsw},  {&r->nivcsw_per_op, nivcsw},
         {&r->startup_ns, startup}, {&r->peak_rss_b, peak_rss}, {&r->pss_b, pss},
         {&r->p50_ns, p50},         {&r->p90_ns, p90},          {&r->p99_ns, p99},
@@ -136,6 +153,7 @@ static void estimate_cell(struct result *r, uint64_t seed) {
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i].to = over_reps(r, all[i].number, seed);
+    drop_unmeasured(r);
 }
 
 static void mark_void(struct result *result) {
@@ -197,7 +215,7 @@ static void estimate_speedup(const struct runset *run, struct result *result) {
     for (int i = 0; base && ratios && i < result->nreps; i++) {
         const struct rep *twin = rep_number_of(base, result->reps[i].rep);
         if (twin)
-            ratios[n++] = rate(&result->reps[i]) / rate(twin);
+            ratios[n++] = rep_rate(&result->reps[i]) / rep_rate(twin);
     }
     result->speedup = estimate_of(ratios, n, run->seed);
     if (n)

@@ -50,6 +50,14 @@ void format_interval(char *text, size_t room, const struct estimate *estimate,
     snprintf(text, room, "%s [%s, %s]", value, lo, hi);
 }
 
+void format_value(char *text, size_t room, const struct estimate *estimate,
+                  void (*format)(char *, size_t, double)) {
+    if (estimate->n)
+        format(text, room, estimate->value);
+    else
+        snprintf(text, room, "-");
+}
+
 void format_params(char *text, size_t room, const struct cell *cell) {
     size_t used = 0;
     text[0] = '\0';
@@ -73,9 +81,9 @@ static void print_row(const struct result *r) {
     } else {
         format_interval(rate, sizeof rate, &r->ops_per_s, format_si);
         format_interval(speedup, sizeof speedup, &r->speedup, format_ratio);
-        format_ns(cpu, sizeof cpu, r->cpu_ns_per_op.value);
-        format_ns(p50, sizeof p50, r->p50_ns.value);
-        format_ns(p99, sizeof p99, r->p99_ns.value);
+        format_value(cpu, sizeof cpu, &r->cpu_ns_per_op, format_ns);
+        format_value(p50, sizeof p50, &r->p50_ns, format_ns);
+        format_value(p99, sizeof p99, &r->p99_ns, format_ns);
         printf("%-22s %-21s %9s %9s %9s\n", rate, speedup, cpu, p50, p99);
     }
 }

@@ -217,16 +217,17 @@ static void a_full_disk_is_an_error_with_its_name(void **state) {
 static void foreign_files_are_refused_with_the_reason(void **state) {
     const struct {
         const char *text, *error;
+        enum gb_exit code;
     } bad[] = {
-        {"{", "(line 1, column 1)"},
-        {"{}", "is not a gilbench result"},
+        {"{", "(line 1, column 1)", GB_USAGE},
+        {"{}", "is not a gilbench result", GB_INCOMPATIBLE},
         {"{\"schema\":\"gilbench/result\",\"schema_version\":\"2.0\"}",
-         "has schema version 2.0; this gilbench reads 1.x"},
+         "has schema version 2.0; this gilbench reads 1.x", GB_INCOMPATIBLE},
         {"{\"schema\":\"gilbench/result\",\"schema_version\":\"1.9\"}",
-         "has no array \"benchmarks\""},
+         "has no array \"benchmarks\"", GB_USAGE},
         {"{\"schema\":\"gilbench/"
          "result\",\"schema_version\":\"1.0\",\"benchmarks\":[{\"id\":\"a\",\"reps\":[{}]}]}",
-         "rep 0 of a has no samples"},
+         "rep 0 of a has no samples", GB_USAGE},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -238,7 +239,7 @@ static void foreign_files_are_refused_with_the_reason(void **state) {
         assert_int_equal(results_read(path, &run, &err), -1);
         if (!strstr(err.text, bad[i].error))
             fail_msg("'%s' does not say '%s'", err.text, bad[i].error);
-        assert_int_equal(err.code, GB_USAGE);
+        assert_int_equal(err.code, bad[i].code);
     }
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import io
 import os
 import random
@@ -15,21 +14,12 @@ import warnings
 import cpromise as cp
 import pytest
 
+pytestmark = pytest.mark.usefixtures("no_descriptor_is_left")
+
 
 @pytest.fixture
 def path(tmp_path):
     return str(tmp_path / "file")
-
-
-@pytest.fixture(autouse=True)
-def no_descriptor_is_left():
-    cp._close_thread_loop()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
-    yield
-    gc.collect()
-    cp._close_thread_loop()
-    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def with_file(path, mode, use, **options):

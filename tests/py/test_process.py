@@ -36,14 +36,10 @@ def zombies():
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left():
-    cp._close_thread_loop()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+def nothing_is_left(no_descriptor_is_left):
     yield
     gc.collect()
     cp._close_thread_loop()
-    assert len(os.listdir("/proc/self/fd")) == before
     assert not zombies()
 
 

@@ -275,10 +275,26 @@ def test_thousands_in_a_row_in_a_child():
         deliveries = cp.signal(USR1)
         child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE)
         child.stdout.readline()
-        for _ in range(2000):
+        for n in range(2000):
             child.send_signal(USR1)
-            await anext(deliveries)
+            for _ in range(3):  # once, the clock of a virtual machine may have jumped
+                try:
+                    await anext(deliveries).timeout(15)
+                    break
+                except TimeoutError:
+                    continue
+            else:
+                pytest.fail(f"no answer to signal {n}; the child: {child.poll()}, {signals_of(child.pid)}; here: {signals_of(os.getpid())}")
         child.stdout.close()
         return child.wait()
 
-    assert cp.run(cp.Promise.from_coroutine(main()).timeout(60)) == 0
+    assert cp.run(main()) == 0
+
+
+def signals_of(pid):
+    """What a process waits for, and which signals are pending, blocked and caught there."""
+    try:
+        with open(f"/proc/{pid}/status") as status, open(f"/proc/{pid}/wchan") as wait:
+            return wait.read(), [line.strip() for line in status if line.startswith(("State", "Sig", "Shd"))]
+    except OSError as gone:
+        return str(gone)

@@ -349,12 +349,12 @@ def test_out_of_descriptors_the_server_waits_and_goes_on():
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/proc/self/fd"))
 
     async def main():
         server = await cp.serve_tcp(lambda s: s.write(b"in").then(lambda _: s.close()), "127.0.0.1", 0)
         clients = [socket.socket() for _ in range(5)]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(os.dup(0) for _ in range(1)) + 1, hard))
+        last = os.dup(0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, hard))
         try:
             for client in clients:
                 client.setblocking(False)
@@ -362,6 +362,7 @@ def test_out_of_descriptors_the_server_waits_and_goes_on():
             await cp.sleep(0.03)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(last)
         await cp.sleep(0.3)
         answers = [client.recv(10) for client in clients]
         for client in clients:
@@ -369,7 +370,6 @@ def test_out_of_descriptors_the_server_waits_and_goes_on():
         return answers
 
     assert cp.run(main()) == [b"in"] * 5
-    assert used
 
 
 # ---- Reads that are cancelled
@@ -584,3 +584,72 @@ def test_a_peer_that_floods_does_not_keep_the_loop_from_others():
     with_echo(client, flood)
     most = max(turns.count(turn) for turn in set(turns[:5000]))
     assert most <= 18, "sixteen, the one put off, and the one asked for when the turn ends"
+
+
+# ---- abort()
+
+
+def test_abort_drops_what_a_peer_does_not_read(poller, big, no_descriptor_is_left):
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    async def main():
+        stream = await cp.connect_tcp(*listener.getsockname())
+        peer, _ = listener.accept()
+        writing, reading = stream.write(bytes(20_000_000)), stream.read()
+        with open(big, "rb") as file:
+            sending = stream.sendfile(file)
+        with pytest.raises(TimeoutError):
+            await stream.close().timeout(0.02)
+        closing = stream.close()
+        assert stream.closed and writing.state == reading.state == sending.state == closing.state == "pending"
+        outcomes = cp.Promise.all_settled([writing, reading, sending])
+        assert await stream.abort() is None and stream.closed and stream.peername is None
+        for outcome, call in zip(await outcomes, ("write", "read", "sendfile"), strict=True):
+            assert isinstance(outcome["reason"], ConnectionAbortedError) and f"closed during a {call}" in str(outcome["reason"])
+        assert await closing is None and await stream.abort() is None and await stream.close() is None
+        for call in (stream.read, lambda: stream.write(b"x"), stream.send_eof):
+            with pytest.raises(ConnectionAbortedError, match="on a stream that is closed"):
+                await call()
+        with peer, pytest.raises(ConnectionResetError):
+            while peer.recv(1 << 20):
+                pass
+
+    cp.run(main())
+    listener.close()
+
+
+def test_abort_of_a_stream_with_nothing_under_way(poller):
+    async def handler(stream):
+        await stream.write(b"hello")
+        await stream.abort()
+
+    async def client(stream, server):
+        with pytest.raises(ConnectionResetError):
+            while await stream.read():
+                pass
+        assert server.connections == 0
+
+    with_echo(client, handler)
+
+
+def test_abort_in_the_turn_that_writes(poller):
+    """The second write of a turn waits for its end: the stream is not there any more then."""
+
+    async def client(stream, server):
+        stream.write(b"first")
+        second = stream.write(b"second")
+        stream.abort()
+        await second  # below the high-water mark: settled before
+        await cp.sleep(0)
+        with pytest.raises(ConnectionAbortedError):
+            await stream.read()
+
+    with_echo(client)
+
+
+def test_abort_after_the_loop_is_closed_is_harmless():
+    loop = cp.Loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = loop.run(lambda: cp.connect_tcp(*listener.getsockname()))
+        loop.close()
+        assert stream.abort().state == "fulfilled" and stream.closed

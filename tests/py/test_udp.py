@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import os
 import socket
 import threading
@@ -10,16 +9,7 @@ import threading
 import cpromise as cp
 import pytest
 
-
-@pytest.fixture(autouse=True)
-def no_descriptor_is_left():
-    cp._close_thread_loop()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
-    yield
-    gc.collect()
-    cp._close_thread_loop()
-    assert len(os.listdir("/proc/self/fd")) == before
+pytestmark = pytest.mark.usefixtures("no_descriptor_is_left")
 
 
 def with_pair(use, host="127.0.0.1"):
