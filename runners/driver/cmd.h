@@ -11,15 +11,12 @@ int cmd_topology(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_report(int argc, char **argv);
-<<<<<<< HEAD
 int cmd_ab(int argc, char **argv);
-=======
 int cmd_validate(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);
->>>>>>> d8316cb997bad2cf05960fa987b43f2628f07945
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
