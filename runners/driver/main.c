@@ -18,6 +18,7 @@ static const struct {
     {"compare", cmd_compare, "results of different times, cell by cell; never a verdict"},
     {"export", cmd_export, "results as Markdown, CSV, or for pyperf, hyperfine, GitHub"},
     {"import", cmd_import, "results of pyperf as ours"},
+    {"ab", cmd_ab, "two builds against each other: is the second one slower?"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
