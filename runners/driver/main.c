@@ -19,6 +19,7 @@ static const struct {
     {"export", cmd_export, "results as Markdown, CSV, or for pyperf, hyperfine, GitHub"},
     {"import", cmd_import, "results of pyperf as ours"},
     {"ab", cmd_ab, "two builds against each other: is the second one slower?"},
+    {"gate", cmd_gate, "stop a regression: verdict, exit code, summary, annotations"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
