@@ -346,7 +346,7 @@ def test_pairs_become_a_verdict_and_an_exit_code(tmp_path, factors, code, verdic
 # ---- Measured
 
 SPIN = "[run]\nreps = 1\n[cpu_queens]\nmodels = fake:spin\nworkers = 1\nops = 20\n"
-SMALL = "matrix = {matrix}\ncells = cpu_queens/*\nlooks = 10\nalpha = 2%\nslices = 2\nslice_ms = 50\nconfirm = no\nir = off\nbudget_s = 60\n"
+SMALL = "matrix = {matrix}\ncells = cpu_queens/*\nlooks = 10\nalpha = 2%\nslices = 2\nslice_ms = 50\nconfirm = no\nir = off\nbudget_s = 20\n"
 
 
 def arm(folder, name, conf):
@@ -366,7 +366,7 @@ def measured_gate(tmp_path, *args, conf="", cells="cpu_queens/*"):
     return undisturbed(lambda: gilbench("gate", *arms, "--policy", terms, "-o", tmp_path / "out", "--seed", 1, *args), tmp_path / "out")
 
 
-def undisturbed(measure, out, times=3):
+def undisturbed(measure, out, times=2):
     """A machine that is too disturbed for a verdict says nothing of the code: once more then, and at last no test."""
     for _ in range(times):
         shutil.rmtree(out, ignore_errors=True)
@@ -431,7 +431,7 @@ PADDED = """
         }
 """
 PR_POLICY = (
-    "matrix = {matrix}\ncells = cpu_queens/pthreads/*\nlooks = 10 20\nbuilds = 1\nslices = 2\nslice_ms = 60\nalpha = 2%\nir = off\nbudget_s = 90\n"
+    "matrix = {matrix}\ncells = cpu_queens/pthreads/*\nlooks = 10 20\nbuilds = 1\nslices = 2\nslice_ms = 60\nalpha = 2%\nir = off\nconfirm = no\nbudget_s = 40\n"
 )
 
 
