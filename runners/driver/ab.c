@@ -1,6 +1,7 @@
 /* ab.c - see ab.h: the run as a whole. Read `measure` for the shape of it. */
 #include "ab.h"
 #include "ab_arms.h"
+#include "ab_ir.h"
 #include "facts.h"
 #include "pair.h"
 #include "policy.h"
@@ -460,7 +461,33 @@ static int write_results(struct ab_session *s, struct err *err) {
     return ab_results_write(path, s->result, err);
 }
 
+/* The second signal, for those that it can explain. */
+static int count_instructions(struct ab_session *s, struct err *err) {
+    struct ab_result *result = s->result;
+    struct pair_context context = context_of(s);
+    for (int i = 0; i < result->nbenchmarks && !s->options->replay; i++) {
+        struct ab_benchmark *b = &result->benchmarks[i];
+        if (!ir_wanted(&result->plan, b))
+            continue;
+        if (s->options->progress != PROGRESS_NONE)
+            fprintf(stderr, "counting instructions of %s\n", b->cell.id);
+        if (ir_count(&context, b, result->folder, b->note, sizeof b->note, err) < 0 ||
+            ab_journal_benchmark(s->journal, b, err) < 0)
+            return -1;
+    }
+    for (int i = 0; i < result->nbenchmarks; i++) {
+        if (result->plan.ir == AB_IR_ONLY)
+            ir_decide(&result->benchmarks[i]);
+        ir_explain(&result->benchmarks[i]);
+    }
+    if (result->plan.ir == AB_IR_ONLY)
+        ab_count_verdicts(result);
+    return 0;
+}
+
 static int finish(struct ab_session *s, struct err *err) {
+    if (count_instructions(s, err) < 0)
+        return -1;
     facts_at_end(&s->result->run);
     return write_results(s, err);
 }
@@ -471,7 +498,7 @@ static int measure(struct ab_session *s, struct err *err) {
     s->start_ns = now_ns();
     if (expect_again(s, err) < 0 || calibrate(s, err) < 0)
         return -1;
-    if (run_looks(s, err) < 0 || confirm(s, err) < 0)
+    if (s->result->plan.ir != AB_IR_ONLY && (run_looks(s, err) < 0 || confirm(s, err) < 0))
         return -1;
     return finish(s, err);
 }

@@ -159,6 +159,8 @@ enum gb_exit ab_exit(const struct ab_result *result, bool strict);
 /* ab_stats.c: stats and verdicts of all benchmarks from their pairs, as of the look that they have
  * reached. Pure but for memory; called again after more pairs. `last`: no more looks follow. */
 void ab_decide(struct ab_result *result, int look, bool last);
+/* Fills counts and the verdict of the whole. */
+void ab_count_verdicts(struct ab_result *result);
 /* Takes back "regressed" where the pairs of stage 2 do not show it again. */
 void ab_confirm(struct ab_result *result);
 /* d of the kept pairs of a stage with a number below `before`; `arm` is AB_CAND or AB_NULL.

@@ -144,7 +144,7 @@ static void judge(const struct ab_result *result, struct ab_benchmark *b, double
                  "%sone build an arm: layout is not ruled out", *b->why ? "; " : "");
 }
 
-static void count(struct ab_result *result) {
+void ab_count_verdicts(struct ab_result *result) {
     memset(result->counts, 0, sizeof result->counts);
     for (int i = 0; i < result->nbenchmarks; i++)
         result->counts[result->benchmarks[i].verdict]++;
@@ -191,7 +191,7 @@ void ab_decide(struct ab_result *result, int look, bool last) {
             judge(result, &result->benchmarks[i], p[i], p[n + i], &rule);
     if (plan->arms == AB_ARMS)
         pool_null(result, before, alpha);
-    count(result);
+    ab_count_verdicts(result);
     free(p);
 }
 
@@ -216,5 +216,5 @@ void ab_confirm(struct ab_result *result) {
                  "%snot confirmed: %.3f [%.3f, %.3f] in %d fresh pairs", used ? "; " : "",
                  b->confirm.ratio, b->confirm.lo95, b->confirm.hi95, b->confirm.n);
     }
-    count(result);
+    ab_count_verdicts(result);
 }
