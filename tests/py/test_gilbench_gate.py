@@ -231,6 +231,11 @@ def test_the_history_grows_by_a_line_a_run(tmp_path):
     for _ in range(2):
         gilbench("gate", path, "--history", tmp_path / "history.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    done = gilbench("validate", tmp_path / "history.jsonl")
+    assert done.returncode == 0 and "gilbench/history 1.0, journal of 2 whole lines" in done.stdout, done
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    for line in lines:
+        jsonschema.Draft202012Validator(json.loads(gilbench("schema", "gilbench/history").stdout)).validate(line)
     assert len(lines) == 2 and lines[0] == lines[1]
     assert lines[0]["schema"] == "gilbench/history" and lines[0]["run_id"] == load(GOLDEN)["run_id"]
     assert [b["verdict"] for b in lines[0]["benchmarks"]] == ["ok", "regressed", "invalid"]
