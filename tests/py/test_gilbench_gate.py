@@ -470,7 +470,7 @@ def repository(tmp_path_factory):
 
 def scripts_gate(clone, *args, driver=GILBENCH, **env):
     env = {**os.environ, **CLEAN, "PYTHON": sys.executable, "GILBENCH": str(driver), "CI": "1", **env}
-    return subprocess.run([clone / "scripts" / "gate", *map(str, args)], capture_output=True, text=True, timeout=900, env=env)
+    return subprocess.run([clone / "scripts" / "gate", *map(str, args)], capture_output=True, text=True, timeout=400, env=env)
 
 
 def test_scripts_gate_finds_base_and_candidate(repository, tmp_path):
