@@ -122,6 +122,7 @@ $(BUILD)/version.c: FORCE
 	  '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+.PHONY: FORCE
 FORCE:
 
 # ---- Tests
