@@ -4,12 +4,12 @@
 #include "ab_ir.h"
 #include "facts.h"
 #include "pair.h"
+#include "policy.h"
 #include "schedule.h"
 #include "session.h"
 #include "spawn.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -107,7 +107,7 @@ static int make_benchmarks(struct ab_session *s, struct err *err) {
         return err_set(err, GB_RUNTIME, "out of memory");
     for (int i = 0; i < s->matrix.ncells; i++) {
         struct cell *cell = &s->matrix.cells[i];
-        if (*only && fnmatch(only, cell->id, 0) != 0)
+        if (*only && !globs_match(only, cell->id))
             continue;
         if (cell->kind == GB_CLIENT && (!store || *store->not_run))
             snprintf(cell->not_run, sizeof cell->not_run, "no store");
