@@ -227,7 +227,7 @@ def recorded(tmp_path_factory):
     return folder
 
 
-def trace(recorded, path, d, null=lambda i: 0.001 * (-1) ** i, dropped=()):
+def trace(recorded, path, d, null=lambda i: 0.001 * (-1) ** i, dropped=(), disturbed=(), cpu=None):
     """The recorded journal, with the candidate's slices e^d(i) times as long as the baseline's."""
     lines = journal(recorded / "out" / "journal.jsonl")
     for line in lines:
@@ -235,9 +235,13 @@ def trace(recorded, path, d, null=lambda i: 0.001 * (-1) ** i, dropped=()):
             continue
         pair = line["pair"]
         i = pair["i"]
-        pair["failed"], pair["dropped"] = False, "disturbed: steal" if i in dropped else None
+        pair["failed"], pair["dropped"] = False, "the clock was set in mid-pair" if i in dropped else None
+        pair["disturbed"] = False
+        if i in disturbed:
+            pair["dropped"], pair["disturbed"] = "disturbed: pressure", True
         for arm, factor in (("A", 1), ("B", math.exp(d(i))), ("A2", math.exp(null(i)))):
             pair[arm]["slices_ns"] = [round(70e6 * factor), round(70e6 * factor)]
+            pair[arm]["cpu_ns"] = [round(71e6 * (math.exp(cpu(i)) if cpu and arm == "B" else factor))] * 2
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
@@ -273,6 +277,16 @@ def test_verdicts(recorded, tmp_path, verdict, code, how):
     assert benchmark["verdict"] == verdict, benchmark["why"]
     if verdict == "inconclusive":
         assert benchmark["why"]
+
+
+@pytest.mark.parametrize("cpu, verdict", [(0.06, "regressed"), (0, "ok"), (-0.06, "improved")])
+def test_where_too_many_pairs_are_disturbed_cpu_time_is_judged(recorded, tmp_path, cpu, verdict):
+    """The wall time of the disturbed pairs says twice as long; the CPU time knows better."""
+    wall, disturbed = noisy(0, 0.01), range(0, 24, 2)
+    done, benchmark = replay(recorded, tmp_path, d=lambda i: 0.7 if i in disturbed else wall(i), cpu=noisy(cpu, 0.01), disturbed=disturbed)
+    assert benchmark["verdict"] == verdict, benchmark["why"]
+    assert benchmark["stats"]["measure"] == "cpu" and benchmark["stats"]["dropped"] == 0
+    assert any("6 of 12 pairs were disturbed: judged by CPU time" in why for why in benchmark["why"])
 
 
 def test_strict_makes_inconclusive_an_error(recorded, tmp_path):
