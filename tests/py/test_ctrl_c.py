@@ -61,9 +61,6 @@ STATES = {
     "connecting": "cp.run(lambda: soon(cp.connect_tcp, *full.getsockname()))",
 }
 
-if sys.version_info >= (3, 12):
-    STATES["to_interpreter"] = "cp.run(lambda: soon(cp.to_interpreter, time.sleep, 5), workers=1)"
-
 
 def medians(state, fifo):
     """Of each try: seconds from the signal to the line after run()."""
