@@ -136,6 +136,12 @@ static int open_journal(struct ab_session *s, int flags, struct err *err) {
                    strerror(errno));
 }
 
+static void remove_journal(struct ab_session *s) {
+    char path[GB_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/journal.jsonl", s->result->folder);
+    unlink(path);
+}
+
 /* The folder's path must hold for processes that run elsewhere. */
 static int choose_folder(struct ab_session *s, const char *folder, struct err *err) {
     char real[PATH_MAX];
@@ -163,9 +169,12 @@ static int begin_new(struct ab_session *s, struct err *err) {
     run_name(run);
     snprintf(folder, sizeof folder, "%s/results/runs/%s-ab", s->driver.home, run->run_id);
     if (choose_folder(s, o->output ? o->output : folder, err) < 0 ||
-        open_journal(s, O_CREAT | O_EXCL, err) < 0 ||
-        arms_open(s->result, o, &s->driver, err) < 0 || make_benchmarks(s, err) < 0)
+        open_journal(s, O_CREAT | O_EXCL, err) < 0)
         return -1;
+    if (arms_open(s->result, o, &s->driver, err) < 0 || make_benchmarks(s, err) < 0) {
+        remove_journal(s); /* nothing began: the same folder may be tried again */
+        return -1;
+    }
     return ab_journal_header(s->journal, s->result, err);
 }
 

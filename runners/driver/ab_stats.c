@@ -2,32 +2,35 @@
  * runners/stats', the rule verdict.c's. */
 #include "../stats/paired.h"
 #include "ab.h"
+#include "drop.h"
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static double median_slice(const struct ab_side *side) {
+static double median_slice(const struct ab_side *side, enum ab_measure measure) {
     double ns[AB_SLICES_MAX];
     for (int i = 0; i < side->nslices; i++)
-        ns[i] = (double)side->slices[i].ns;
+        ns[i] = (double)(measure == AB_WALL ? side->slices[i].ns : side->slices[i].usage.cpu_ns);
     return stats_median(ns, (size_t)side->nslices);
 }
 
 int ab_differences(const struct ab_benchmark *b, int stage, int before, enum ab_arm_index arm,
-                   double *d, int *builds, int *dropped) {
+                   enum ab_measure measure, double *d, int *builds, int *dropped) {
     int n = 0;
     *dropped = 0;
     for (int i = 0; i < b->npairs; i++) {
         const struct ab_pair *pair = &b->pairs[i];
         if (pair->stage != stage || pair->index >= before)
             continue;
-        if (*pair->dropped) {
+        if (*pair->dropped && !(measure == AB_CPU_TIME && pair->disturbed)) {
             ++*dropped;
             continue;
         }
         builds[n] = pair->builds[arm];
-        d[n++] = log(median_slice(&pair->sides[arm])) - log(median_slice(&pair->sides[AB_BASE]));
+        d[n++] = log(median_slice(&pair->sides[arm], measure)) -
+                 log(median_slice(&pair->sides[AB_BASE], measure));
     }
     return n;
 }
@@ -80,15 +83,42 @@ static struct ab_stats figures(const double *d, const int *builds, int n, int dr
     return s;
 }
 
-static struct ab_stats figures_of(const struct ab_benchmark *b, int stage, int before,
-                                  enum ab_arm_index arm, const struct ab_plan *plan, double alpha) {
+static struct ab_stats figures_by(const struct ab_benchmark *b, int stage, int before,
+                                  enum ab_arm_index arm, enum ab_measure measure,
+                                  const struct ab_plan *plan, double alpha) {
     double d[AB_PAIRS_MAX];
     int builds[AB_PAIRS_MAX], dropped,
-        n = ab_differences(b, stage, before, arm, d, builds, &dropped);
-    return figures(d, builds, n, dropped, plan, alpha);
+        n = ab_differences(b, stage, before, arm, measure, d, builds, &dropped);
+    struct ab_stats s = figures(d, builds, n, dropped, plan, alpha);
+    s.measure = measure;
+    return s;
+}
+
+/* By wall time, or by CPU time where that was disturbed too often and is all that there is to the
+ * work. Pairs are dropped whole, so candidate and null control always agree on it. */
+static struct ab_stats figures_of(const struct ab_benchmark *b, int stage, int before,
+                                  enum ab_arm_index arm, const struct ab_plan *plan, double alpha) {
+    struct ab_stats wall = figures_by(b, stage, before, arm, AB_WALL, plan, alpha), cpu;
+    if (b->cell.kind != GB_CPU || b->cell.cores != 1 || !too_many_dropped(wall.dropped, wall.n))
+        return wall;
+    cpu = figures_by(b, stage, before, arm, AB_CPU_TIME, plan, alpha);
+    cpu.disturbed = wall.dropped - cpu.dropped;
+    return cpu;
 }
 
 /* ---- Verdicts */
+
+static void add_reason(struct ab_benchmark *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static void add_reason(struct ab_benchmark *b, const char *fmt, ...) {
+    size_t used = strlen(b->why);
+    va_list args;
+    if (used && used + 3 < sizeof b->why)
+        used += (size_t)snprintf(b->why + used, sizeof b->why - used, "; ");
+    va_start(args, fmt);
+    vsnprintf(b->why + used, sizeof b->why - used, fmt, args);
+    va_end(args);
+}
 
 /* Holm over all benchmarks, those that were decided before included. In both directions. */
 static int correct_for_many(struct ab_result *result, double *slower, double *faster) {
@@ -123,9 +153,11 @@ static void judge(const struct ab_result *result, struct ab_benchmark *b, double
     b->verdict = v.verdict;
     b->decided = v.decided;
     b->stats.p_holm = fmin(p_slower, p_faster);
+    if (s->measure == AB_CPU_TIME)
+        add_reason(b, "%d of %d pairs were disturbed: judged by CPU time", s->disturbed,
+                   s->n + s->dropped);
     if (result->arms[AB_BASE].nbuilds == 1 && v.verdict == AB_REGRESSED)
-        snprintf(b->why + strlen(b->why), sizeof b->why - strlen(b->why),
-                 "%sone build an arm: layout is not ruled out", *b->why ? "; " : "");
+        add_reason(b, "one build an arm: layout is not ruled out");
 }
 
 void ab_count_verdicts(struct ab_result *result) {
@@ -141,8 +173,8 @@ static void pool_null(struct ab_result *result, int before, double alpha) {
     int *builds = calloc((size_t)result->nbenchmarks * AB_PAIRS_MAX + 1, sizeof *builds), n = 0,
         dropped, total = 0;
     for (int i = 0; d && builds && i < result->nbenchmarks; i++) {
-        n +=
-            ab_differences(&result->benchmarks[i], 1, before, AB_NULL, d + n, builds + n, &dropped);
+        const struct ab_benchmark *b = &result->benchmarks[i];
+        n += ab_differences(b, 1, before, AB_NULL, b->null.measure, d + n, builds + n, &dropped);
         total += dropped;
     }
     if (d && builds)
@@ -186,19 +218,17 @@ void ab_confirm(struct ab_result *result) {
     plan.margin = 0;
     for (int i = 0; i < result->nbenchmarks; i++) {
         struct ab_benchmark *b = &result->benchmarks[i];
-        size_t used = strlen(b->why);
         if (b->verdict != AB_REGRESSED)
             continue;
         b->confirm = figures_of(b, 2, AB_PAIRS_MAX, AB_CAND, &plan, plan.alpha);
         if (b->confirm.n >= 7 && b->confirm.p_slower < plan.alpha && b->confirm.lower > 1) {
-            snprintf(b->why + used, sizeof b->why - used, "%sconfirmed: %.3f [%.3f, %.3f]",
-                     used ? "; " : "", b->confirm.ratio, b->confirm.lo95, b->confirm.hi95);
+            add_reason(b, "confirmed: %.3f [%.3f, %.3f]", b->confirm.ratio, b->confirm.lo95,
+                       b->confirm.hi95);
             continue;
         }
         b->verdict = AB_INCONCLUSIVE;
-        snprintf(b->why + used, sizeof b->why - used,
-                 "%snot confirmed: %.3f [%.3f, %.3f] in %d fresh pairs", used ? "; " : "",
-                 b->confirm.ratio, b->confirm.lo95, b->confirm.hi95, b->confirm.n);
+        add_reason(b, "not confirmed: %.3f [%.3f, %.3f] in %d fresh pairs", b->confirm.ratio,
+                   b->confirm.lo95, b->confirm.hi95, b->confirm.n);
     }
     ab_count_verdicts(result);
 }
