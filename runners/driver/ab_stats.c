@@ -1,15 +1,13 @@
 /* ab_stats.c - from pairs to figures, and from figures to verdicts. The arithmetic is
  * runners/stats', the rule verdict.c's. */
+#include "../stats/paired.h"
 #include "ab.h"
-#include "ab_numbers.h"
 #include "drop.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BOOT_FROM = 20, RESAMPLES = 10000 };
 
 static double median_slice(const struct ab_side *side, enum ab_measure measure) {
     double ns[AB_SLICES_MAX];
@@ -53,47 +51,33 @@ static double between_builds(const double *d, const int *builds, int n) {
     return m > 1 ? stats_sd(means, (size_t)m) : 0;
 }
 
-/* Pairs that resemble the one before tell less than their number says: the interval is widened as
- * if there were n (1 - r) / (1 + r) of them. */
-static double widening(double lag1) {
-    return lag1 > 0.3 ? sqrt((1 + fmin(lag1, 0.95)) / (1 - fmin(lag1, 0.95))) : 1;
-}
-
-static void set_bounds(struct ab_stats *s, struct interval wide, struct interval narrow,
-                       double factor) {
-    s->ratio = exp(wide.value);
-    s->lo95 = exp(wide.value - factor * (wide.value - wide.lo));
-    s->hi95 = exp(wide.value + factor * (wide.hi - wide.value));
-    s->lower = exp(narrow.value - factor * (narrow.value - narrow.lo));
-    s->upper = exp(narrow.value + factor * (narrow.hi - narrow.value));
-}
-
 /* `alpha`: one-sided error of the look, for the bounds. */
 static struct ab_stats figures(const double *d, const int *builds, int n, int dropped,
                                const struct ab_plan *plan, double alpha) {
     struct ab_stats s = {
         .n = n, .dropped = dropped, .method = "none", .p_slower = 1, .p_faster = 1};
     size_t count = (size_t)n;
+    struct interval wide, narrow;
     double shift = log1p(plan->margin), *turned = n < 2 ? NULL : malloc(count * sizeof *turned);
     if (!turned)
         return s;
     for (int i = 0; i < n; i++)
         turned[i] = -d[i];
     s.sd = stats_sd(d, count);
-    s.lag1 = numbers_lag1(d, count);
-    s.hodges_lehmann = exp(numbers_hodges_lehmann(d, count));
+    s.lag1 = paired_lag1(d, count);
+    s.hodges_lehmann = exp(paired_hodges_lehmann(d, count));
     s.sd_builds = between_builds(d, builds, n);
-    s.method = n < BOOT_FROM ? "t" : "boot-t";
-    if (n < BOOT_FROM)
-        set_bounds(&s, numbers_t_interval(d, count, 0.95),
-                   numbers_t_interval(d, count, 1 - 2 * alpha), widening(s.lag1));
-    else
-        set_bounds(&s, numbers_boot_t(d, count, 0.95, RESAMPLES, plan->seed),
-                   numbers_boot_t(d, count, 1 - 2 * alpha, RESAMPLES, plan->seed),
-                   widening(s.lag1));
-    s.p_slower = numbers_sign_flip(d, count, shift, plan->seed);
-    s.p_faster = numbers_sign_flip(turned, count, shift, plan->seed);
-    s.mde95 = expm1(shift + numbers_mde(s.sd, count, alpha, 0.95));
+    s.method = "t";
+    wide = paired_interval(d, count, 0.95);
+    narrow = paired_interval(d, count, 1 - 2 * alpha);
+    s.ratio = exp(wide.value);
+    s.lo95 = exp(wide.lo);
+    s.hi95 = exp(wide.hi);
+    s.lower = exp(narrow.lo);
+    s.upper = exp(narrow.hi);
+    s.p_slower = paired_sign_flip(d, count, shift, plan->seed);
+    s.p_faster = paired_sign_flip(turned, count, shift, plan->seed);
+    s.mde95 = expm1(shift + stats_mde(s.sd, count, alpha, 0.95));
     s.p_holm = s.p_slower;
     free(turned);
     return s;
@@ -143,8 +127,8 @@ static int correct_for_many(struct ab_result *result, double *slower, double *fa
         slower[i] = result->benchmarks[i].stats.n ? result->benchmarks[i].stats.p_slower : 1;
         faster[i] = result->benchmarks[i].stats.n ? result->benchmarks[i].stats.p_faster : 1;
     }
-    numbers_holm(slower, (size_t)n, slower);
-    numbers_holm(faster, (size_t)n, faster);
+    paired_holm(slower, (size_t)n, slower);
+    paired_holm(faster, (size_t)n, faster);
     return n;
 }
 
