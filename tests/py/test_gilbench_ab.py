@@ -287,6 +287,8 @@ def test_where_too_many_pairs_are_disturbed_cpu_time_is_judged(recorded, tmp_pat
     assert benchmark["verdict"] == verdict, benchmark["why"]
     assert benchmark["stats"]["measure"] == "cpu" and benchmark["stats"]["dropped"] == 0
     assert any("6 of 12 pairs were disturbed: judged by CPU time" in why for why in benchmark["why"])
+    checked = gilbench("validate", tmp_path / "out" / "results.json", tmp_path / "out" / "journal.jsonl")
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_strict_makes_inconclusive_an_error(recorded, tmp_path):
