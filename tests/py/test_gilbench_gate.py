@@ -166,6 +166,12 @@ def test_a_policy_that_could_never_fail_is_an_error(tmp_path):
         assert done.returncode == 2 and message in done.stderr
 
 
+def test_fewer_pairs_than_can_ever_decide_are_refused_before_measuring(tmp_path):
+    terms = policy(tmp_path, "cells = *\nmatrix = gate\nlooks = 5\n")
+    done = gilbench("gate", BUILD, BUILD, "--policy", terms, "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "") and "5 pairs can never decide" in done.stderr
+
+
 def test_results_that_were_decided_on_other_terms_do_not_serve_a_policy(tmp_path):
     path = results(tmp_path, "ok")
     for text in ("margin = 1%", "limit = 3%", "alpha = 0.1%"):
