@@ -45,6 +45,10 @@ void print_table(const struct runset *run);
 /* The Markdown table of all cells of a workload, with its heading. */
 void report_workload_table(FILE *out, const struct runset *run, const char *workload);
 
+/* report_latency.c: latency against offered load, and the cells whose client was the bottleneck;
+ * nothing when the workload has neither. */
+void report_latency(FILE *out, const struct runset *run, const char *workload);
+
 /* DIR or a results.json -> the file and its folder. */
 int find_results(const char *arg, char *file, char *folder, size_t room, struct err *err);
 /* dat.c: writes every .dat of a run into folder; their columns are described in dat.c. */

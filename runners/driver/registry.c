@@ -1,5 +1,6 @@
 /* registry.c - see registry.h. */
 #include "registry.h"
+#include "latency.h"
 #include "spawn.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -236,9 +237,11 @@ int registry_expect(const struct registry *reg, const struct cell *cell, struct 
                     struct err *err) {
     char texts[GB_PARAMS_MAX][2 * GB_NAME_MAX],
         *words[GB_PARAMS_MAX + 4] = {NULL, "digest", (char *)cell->workload}, answer[256];
-    for (int i = 0; i < cell->nparams; i++) {
+    for (int i = 0, count = 3; i < cell->nparams; i++) {
+        if (is_load_param(cell->params[i].key))
+            continue;
         snprintf(texts[i], sizeof texts[i], "%s=%s", cell->params[i].key, cell->params[i].value);
-        words[3 + i] = texts[i];
+        words[count++] = texts[i];
     }
     if (ask_reference(reg, words, answer, sizeof answer, err) < 0)
         return -1;

@@ -8,6 +8,7 @@
  * The subject is always the adapter: it is its tree whose counters are read, and its word about
  * itself that is checked. */
 #include "trial.h"
+#include "latency.h"
 #include "meter.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ struct trial_state {
 };
 
 /* ---- Starting a child */
+
+static const char load_program[] = "{build}/load";
 
 struct command {
     char text[GB_ARGS_MAX * 160];
@@ -47,7 +50,8 @@ static void make_command(struct command *command, const struct trial_state *stat
     command->words[command->count++] = (char *)cell->workload;
     command->words[command->count++] = model;
     for (int i = 0; i < cell->nparams; i++)
-        add_param(command, i, cell->params[i].key, cell->params[i].value);
+        if (!is_load_param(cell->params[i].key) || !strcmp(program, load_program))
+            add_param(command, i, cell->params[i].key, cell->params[i].value);
 }
 
 static int start(struct trial_state *state, struct child *child, struct command *command,
@@ -123,8 +127,7 @@ static int start_all(struct trial_state *state, struct err *err) {
     default:
         if (start_adapter(state, 0, err) < 0)
             return -1;
-        return start_peer(state, "{build}/load", "load generator", state->adapter.message.port,
-                          err);
+        return start_peer(state, load_program, "load generator", state->adapter.message.port, err);
     }
 }
 
@@ -177,6 +180,30 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
 
 /* ---- Sampling */
 
+static struct hist *copy_hist(const struct hist *hist) {
+    struct hist *copy = malloc(sizeof *copy);
+    if (copy)
+        *copy = *hist;
+    return copy;
+}
+
+/* One histogram or, in open loop, the corrected one and then the other. */
+static int take_latencies(struct trial_state *state, struct child *measured, struct sample *sample,
+                          struct err *err) {
+    double timeout = state->cell->timeout_s;
+    if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+        return -1;
+    if (measured->message.corrected) {
+        sample->corrected = copy_hist(&measured->message.hist);
+        if (!sample->corrected)
+            return err_set(err, GB_RUNTIME, "out of memory");
+        if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+            return -1;
+    }
+    sample->hist = copy_hist(&measured->message.hist);
+    return sample->hist ? 0 : err_set(err, GB_RUNTIME, "out of memory");
+}
+
 static int take_sample(struct trial_state *state, struct child *measured, struct err *err) {
     struct reading before, after;
     struct sample sample;
@@ -185,16 +212,15 @@ static int take_sample(struct trial_state *state, struct child *measured, struct
         child_expect(measured, WIRE_SAMPLE, state->cell->timeout_s, err) < 0)
         return -1;
     sample = measured->message.sample;
-    if (child_expect(measured, WIRE_LATENCY, state->cell->timeout_s, err) < 0)
+    if (take_latencies(state, measured, &sample, err) < 0 ||
+        check_sample(state, &sample, err) < 0) {
+        free(sample.hist);
+        free(sample.corrected);
         return -1;
+    }
     meter_read(&after, state->adapter.pid);
-    if (check_sample(state, &sample, err) < 0)
-        return -1;
     sample.usage = meter_between(&before, &after);
     sample.warmup = state->rep->nsamples < state->cell->warmup;
-    if (!(sample.hist = malloc(sizeof *sample.hist)))
-        return err_set(err, GB_RUNTIME, "out of memory");
-    *sample.hist = measured->message.hist;
     state->rep->samples[state->rep->nsamples++] = sample;
     return 0;
 }
@@ -307,8 +333,10 @@ struct rep trial_run(const struct trial_context *context, const struct cell *cel
 }
 
 void rep_free(struct rep *rep) {
-    for (int i = 0; i < rep->nsamples; i++)
+    for (int i = 0; i < rep->nsamples; i++) {
         free(rep->samples[i].hist);
+        free(rep->samples[i].corrected);
+    }
     free(rep->samples);
     rep->samples = NULL;
     rep->nsamples = 0;
