@@ -59,7 +59,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
+.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -181,6 +181,9 @@ bench:  ## Set up, build, run MATRIX (default or smoke), plot and report
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@$(MAKE) --no-print-directory MODE=release all
 	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(RUNFLAGS)
+
+gate:  ## Is CAND (HEAD) slower than BASE (origin/main)? GATE='--budget 60' passes options; for a CI: scripts/gate
+	@PYTHON="$(PYTHON)" scripts/gate "$(BASE)" "$(CAND)" $(GATE)
 
 bench-cpromise:  ## cpromise against a C loop, asyncio, uvloop, node, operation by operation; BENCH='--help' passes options
 	@scripts/setup --for bench --python "$(PYTHON)"

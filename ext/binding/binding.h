@@ -136,6 +136,21 @@ PyObject *loop_run(LoopObject *self, PyObject *main);
 PyObject *loop_run_forever(LoopObject *self, PyObject *ignored);
 PyObject *loop_stop(LoopObject *self, PyObject *ignored);
 extern const char loop_run_doc[], loop_run_forever_doc[], loop_stop_doc[];
+/* How often in a turn of the loop somebody found at once what it asked the kernel for. One whose share
+ * is used up waits for the next turn: a peer that floods must not keep the loop from everybody else.
+ * Of datagrams it is more: the kernel drops what waits for long. */
+enum { TRIES_A_TURN = 16, DATAGRAMS_A_TURN = 64 };
+struct share {
+    uint64_t turn; /* of the loop, in which there were `tries` */
+    unsigned tries;
+};
+/* Counts one more try. */
+static inline bool share_is_used_up(struct share *share, const LoopObject *loop, unsigned most) {
+    if (share->turn != loop->core.stats.turns)
+        *share = (struct share){loop->core.stats.turns, 0};
+    return ++share->tries > most;
+}
+
 /* Runs until `main` has settled; its value (new reference), or NULL with its reason raised. */
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
 /* close() was called by a job, and now there is none any more. */
@@ -244,7 +259,9 @@ struct cp_job *callback_new(LoopObject *loop, PyObject *fn, PyObject *const *arg
 int run_callback(LoopObject *loop, struct cp_job *job);
 void callback_drop(struct cp_job *job);
 int callback_visit(struct cp_job *job, visitproc visit, void *arg);
-PyObject *timer_object(struct cp_timer *timer);   /* borrowed */
+PyObject *timer_object(struct cp_timer *timer); /* borrowed */
+/* A job of the next turn that calls self.<method>(). 0 or -1. */
+int callback_next_turn(LoopObject *loop, PyObject *self, const char *method);
 PyObject *callback_function(struct cp_job *job);  /* borrowed */
 PyObject *timer_function(struct cp_timer *timer); /* borrowed; None for a promise's */
 /* A Timer that calls fn(*args). New reference. */

@@ -16,6 +16,7 @@ struct ServerObject {
     LoopObject *loop;
     struct cp_io io;
     struct cp_op op;
+    struct share share;
     PyObject *handler;
     PyObject *port;    /* int, None of a Unix socket */
     PyObject *context; /* of TLS, or NULL */
@@ -174,12 +175,18 @@ static int accepted(ServerObject *self) {
 }
 
 /* After each connection the microtasks run, as after any completion. */
+static int accepted_and_drained(ServerObject *self) {
+    int go_on = accepted(self);
+    return go_on >= 0 && cp_drain(&self->loop->core) < 0 ? -1 : go_on;
+}
+
 static int accept_more(ServerObject *self) {
     int go_on = 1, done = 1;
-    while (go_on > 0 && (done = cp_io_submit(&self->loop->core, &self->io, &self->op)) > 0) {
-        go_on = accepted(self);
-        if (go_on >= 0 && cp_drain(&self->loop->core) < 0)
-            go_on = -1;
+    while (go_on > 0 && done > 0) {
+        if (share_is_used_up(&self->share, self->loop, TRIES_A_TURN))
+            return callback_next_turn(self->loop, (PyObject *)self, "_resume");
+        if ((done = cp_io_submit(&self->loop->core, &self->io, &self->op)) > 0)
+            go_on = accepted_and_drained(self);
     }
     if (go_on > 0 && done == 0)
         Py_INCREF(self);
@@ -188,9 +195,7 @@ static int accept_more(ServerObject *self) {
 
 static int accept_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     ServerObject *self = cp_container_of(op, ServerObject, op);
-    int go_on = accepted(self);
-    if (go_on >= 0 && cp_drain(&self->loop->core) < 0)
-        go_on = -1;
+    int go_on = accepted_and_drained(self);
     if (go_on > 0)
         go_on = accept_more(self);
     Py_DECREF(self);
@@ -304,19 +309,10 @@ static int own_file(ServerObject *self, const char *path) {
     return 0;
 }
 
-/* Begins to accept in the next macrotask: whoever waits for the server has it then. 0 or -1. */
-static int accept_soon(ServerObject *self) {
-    PyObject *resume = PyObject_GetAttrString((PyObject *)self, "_resume");
-    struct cp_job *job = resume ? callback_new(self->loop, resume, NULL, 0) : NULL;
-    if (job)
-        cp_enqueue_macro(&self->loop->core, job);
-    Py_XDECREF(resume);
-    return job ? 0 : -1;
-}
-
-/* Settles p with a server (stolen; NULL: with the raised exception) that begins to accept. */
+/* Settles p with a server (stolen; NULL: with the raised exception) that begins to accept in the next
+ * turn: whoever waits for the server has it then. */
 static void begin_serving(PromiseObject *p, ServerObject *self) {
-    if (self && accept_soon(self) < 0)
+    if (self && callback_next_turn(self->loop, (PyObject *)self, "_resume") < 0)
         Py_CLEAR(self);
     if (self)
         promise_fulfil(p, (PyObject *)self);

@@ -2,9 +2,11 @@
  * What lies between the two runs (another hour, another neighbour, another boot) is in the ratio
  * and in no interval, so that nothing here is called a regression unless that is asked for. */
 #include "../stats/ratio.h"
+#include "ab_read.h"
 #include "cmd.h"
 #include "document.h"
 #include "facts.h"
+#include "gate.h"
 #include "registry.h"
 #include <getopt.h>
 #include <math.h>
@@ -131,9 +133,9 @@ static double smallest_p(int n, int m) {
 }
 
 /* `strict` is the 99 % interval, shared among all cells. */
-static const char *verdict_of(const struct options *o, const struct result *old,
-                              const struct result *new, int cells, struct interval seen,
-                              struct interval strict) {
+static const char *word_for(const struct options *o, const struct result *old,
+                            const struct result *new, int cells, struct interval seen,
+                            struct interval strict) {
     bool beyond = strict.lo > 1 + o->margin || strict.hi < 1 / (1 + o->margin);
     if (isnan(seen.lo))
         return "unknown: one process says nothing of the spread";
@@ -151,7 +153,7 @@ static bool print_row(const struct options *o, const struct result *old, const s
                       int cells, int width, uint64_t seed) {
     struct interval seen = time_ratio(old, new, 0.95, seed),
                     strict = time_ratio(old, new, 1 - 0.02 / cells, seed);
-    const char *verdict = verdict_of(o, old, new, cells, seen, strict);
+    const char *verdict = word_for(o, old, new, cells, seen, strict);
     char before[24], after[24], ratio[64] = "";
     format_si(before, sizeof before, old->ops_per_s.value);
     format_si(after, sizeof after, new->ops_per_s.value);
@@ -211,17 +213,10 @@ static int compare_runs(const struct options *o, const struct runset *old, const
                            "the two runs have no cell in common that has figures in both");
 }
 
-static int compare_files(const struct options *o, const char *home, const char *old_path,
-                         const char *new_path, bool *regressed, struct err *err) {
-    struct document old_document, new_document;
+static int compare_run_files(const struct options *o, const char *old_path, const char *new_path,
+                             bool *regressed, struct err *err) {
     struct runset old, new;
     int failed;
-    if (document_load_results(home, old_path, "gilbench/result", &old_document, err) < 0)
-        return -1;
-    document_free(&old_document);
-    if (document_load_results(home, new_path, "gilbench/result", &new_document, err) < 0)
-        return -1;
-    document_free(&new_document);
     if (results_read(old_path, &old, err) < 0)
         return -1;
     failed = results_read(new_path, &new, err);
@@ -231,6 +226,79 @@ static int compare_files(const struct options *o, const char *home, const char *
     }
     runset_free(&old);
     return failed;
+}
+
+/* ---- Two results of ab: each has its own baseline, so that they are set side by side only */
+
+static void print_ab_row(const struct ab_benchmark *old, const struct ab_benchmark *new,
+                         int width) {
+    char before[64], after[64];
+    gate_ratio(before, sizeof before, &old->stats);
+    gate_ratio(after, sizeof after, &new->stats);
+    printf("%-*s  %-23s %-13s  %-23s %s\n", width, old->cell.id, before, verdict_name(old->verdict),
+           after, verdict_name(new->verdict));
+}
+
+static int compare_ab(const struct options *o, struct ab_result *old, struct ab_result *new,
+                      struct err *err) {
+    int width = 9, common = 0;
+    if (may_compare(o, &old->run, &new->run, err) < 0)
+        return -1;
+    for (int i = 0; i < old->nbenchmarks; i++)
+        if ((int)strlen(old->benchmarks[i].cell.id) > width)
+            width = (int)strlen(old->benchmarks[i].cell.id);
+    printf("UNPAIRED: %s (%s against %s) and %s (%s against %s)\n", old->run.run_id,
+           old->arms[AB_CAND].spec, old->arms[AB_BASE].spec, new->run.run_id,
+           new->arms[AB_CAND].spec, new->arms[AB_BASE].spec);
+    printf("%-*s  %-23s %-13s  %-23s %s\n", width, "benchmark", "OLD: time [95 %]", "verdict",
+           "NEW: time [95 %]", "verdict");
+    for (int i = 0; i < old->nbenchmarks; i++) {
+        const struct ab_benchmark *twin = ab_benchmark_by_id(new, old->benchmarks[i].cell.id);
+        common += twin != NULL;
+        if (twin)
+            print_ab_row(&old->benchmarks[i], twin, width);
+        else
+            printf("%-*s  only in OLD\n", width, old->benchmarks[i].cell.id);
+    }
+    for (int i = 0; i < new->nbenchmarks; i++)
+        if (!ab_benchmark_by_id(old, new->benchmarks[i].cell.id))
+            printf("%-*s  only in NEW\n", width, new->benchmarks[i].cell.id);
+    return common ? 0 : err_set(err, GB_INCOMPATIBLE, "the two have no benchmark in common");
+}
+
+static int compare_ab_files(const struct options *o, const char *home, const char *old_path,
+                            const char *new_path, struct err *err) {
+    struct ab_result *both = calloc(2, sizeof *both);
+    int failed = both ? 0 : err_set(err, GB_RUNTIME, "out of memory");
+    if (!failed)
+        failed = ab_results_read(home, old_path, &both[0], err) < 0 ||
+                         ab_results_read(home, new_path, &both[1], err) < 0
+                     ? -1
+                     : compare_ab(o, &both[0], &both[1], err);
+    for (int i = 0; both && i < 2; i++)
+        ab_result_free(&both[i]);
+    free(both);
+    return failed;
+}
+
+/* NEW must be of the kind that OLD is of. */
+static int compare_files(const struct options *o, const char *home, const char *old_path,
+                         const char *new_path, bool *regressed, struct err *err) {
+    struct document old, new;
+    const char *schema;
+    if (document_load(home, old_path, &old, err) < 0)
+        return -1;
+    schema = old.kind->schema;
+    if (old.journal)
+        err_set(err, GB_INCOMPATIBLE, "%s is a journal of %s; results are expected", old_path,
+                schema);
+    document_free(&old);
+    if (err->code || document_load_results(home, new_path, schema, &new, err) < 0)
+        return -1;
+    document_free(&new);
+    return !strcmp(schema, "gilbench/ab")
+               ? compare_ab_files(o, home, old_path, new_path, err)
+               : compare_run_files(o, old_path, new_path, regressed, err);
 }
 
 /* ---- The command line */

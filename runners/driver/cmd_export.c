@@ -1,7 +1,9 @@
 /* cmd_export.c - gilbench export and gilbench import. */
+#include "ab_read.h"
 #include "cmd.h"
 #include "document.h"
 #include "export.h"
+#include "gate.h"
 #include "registry.h"
 #include <errno.h>
 #include <getopt.h>
@@ -11,7 +13,7 @@
 #include <unistd.h>
 
 static const char export_help[] =
-    "usage: gilbench export FILE --to FORMAT [-o OUT]\n"
+    "usage: gilbench export FILE --to FORMAT [-o OUT] [--arm A|B]\n"
     "\n"
     "Writes the results of a run (a results.json or its folder) in another format, to OUT or "
     "standard output:\n"
@@ -21,6 +23,10 @@ static const char export_help[] =
     "  pyperf     a pyperf.BenchmarkSuite: a run a process, seconds per op\n"
     "  hyperfine  what hyperfine --export-json writes: a command a cell, a time a sample\n"
     "  github     github-action-benchmark, customSmallerIsBetter: nanoseconds per op\n"
+    "\n"
+    "Results of gilbench ab are written as ratios (md, csv, github), as both arms (hyperfine) or "
+    "as one arm (pyperf: --arm A or B, the\n"
+    "default), so that `pyperf compare_to` can set the two side by side.\n"
     "\n"
     "example: gilbench export results/latest --to pyperf -o results.pyperf.json\n"
     "\n"
@@ -41,18 +47,22 @@ static const char import_help[] =
 
 struct options {
     const char *file, *format, *output;
+    const char *arm; /* of results of ab, for formats that have one side only */
 };
 
 static int parse_options(struct options *o, const char *verb, const char *direction, int argc,
                          char **argv, struct err *err) {
-    const struct option known[] = {{direction, 1, 0, 'f'}, {"output", 1, 0, 'o'}, {0, 0, 0, 0}};
+    const struct option known[] = {
+        {direction, 1, 0, 'f'}, {"output", 1, 0, 'o'}, {"arm", 1, 0, 'a'}, {0, 0, 0, 0}};
     int option;
-    *o = (struct options){0};
+    *o = (struct options){.arm = "B"};
     while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
         if (option == 'f')
             o->format = optarg;
         else if (option == 'o')
             o->output = optarg;
+        else if (option == 'a' && !strcmp(verb, "export"))
+            o->arm = optarg;
         else
             return err_set(err, GB_USAGE, "see gilbench %s --help", verb);
     }
@@ -67,7 +77,14 @@ static int parse_options(struct options *o, const char *verb, const char *direct
 
 /* ---- export */
 
-static int write_as(FILE *out, const char *format, const struct runset *run, struct err *err) {
+/* What is exported: a run, or results of ab. */
+struct source {
+    struct document document;
+    struct runset run;
+    struct ab_result *ab; /* NULL: a run */
+};
+
+static int write_run(FILE *out, const char *format, const struct runset *run, struct err *err) {
     if (!strcmp(format, "pyperf"))
         return export_pyperf(out, run, err);
     if (!strcmp(format, "hyperfine"))
@@ -81,12 +98,29 @@ static int write_as(FILE *out, const char *format, const struct runset *run, str
     return 0;
 }
 
-static int write_file(const struct options *o, const struct runset *run, struct err *err) {
+static int write_ab(FILE *out, const struct options *o, const struct source *source,
+                    struct err *err) {
+    const struct gate gate = {source->ab, "gilbench ab", "", false};
+    if (!strcmp(o->format, "pyperf"))
+        return export_ab_pyperf(out, &source->document, o->arm, err);
+    if (!strcmp(o->format, "hyperfine"))
+        return export_ab_hyperfine(out, &source->document, err);
+    if (!strcmp(o->format, "github"))
+        return export_ab_github(out, &source->document, err);
+    if (!strcmp(o->format, "md"))
+        gate_markdown(out, &gate);
+    else
+        export_ab_csv(out, source->ab);
+    return 0;
+}
+
+static int write_file(const struct options *o, const struct source *source, struct err *err) {
     FILE *out = o->output ? fopen(o->output, "w") : stdout;
     int failed;
     if (!out)
         return err_set(err, GB_RUNTIME, "cannot write %s: %s", o->output, strerror(errno));
-    failed = write_as(out, o->format, run, err);
+    failed =
+        source->ab ? write_ab(out, o, source, err) : write_run(out, o->format, &source->run, err);
     if (!failed && (fflush(out) == EOF || ferror(out)))
         failed = err_set(err, GB_RUNTIME, "cannot write %s: %s",
                          o->output ? o->output : "to standard output", strerror(errno));
@@ -95,31 +129,54 @@ static int write_file(const struct options *o, const struct runset *run, struct 
     return failed;
 }
 
-static bool any_number(const struct runset *run) {
-    for (int i = 0; i < run->nresults; i++)
-        if (result_has_number(&run->results[i]))
+static bool any_number(const struct source *source) {
+    for (int i = 0; i < source->run.nresults; i++)
+        if (result_has_number(&source->run.results[i]))
+            return true;
+    for (int i = 0; source->ab && i < source->ab->nbenchmarks; i++)
+        if (source->ab->benchmarks[i].stats.n)
             return true;
     return false;
 }
 
+static int open_source(struct source *source, const char *home, const char *path, struct err *err) {
+    if (document_load(home, path, &source->document, err) < 0)
+        return -1;
+    if (source->document.journal)
+        return err_set(err, GB_INCOMPATIBLE, "%s is a journal of %s; results are expected", path,
+                       source->document.kind->schema);
+    if (!strcmp(source->document.kind->schema, "gilbench/result"))
+        return results_read(path, &source->run, err);
+    if (!(source->ab = calloc(1, sizeof *source->ab)))
+        return err_set(err, GB_RUNTIME, "out of memory");
+    return ab_results_read(home, path, source->ab, err);
+}
+
+static void close_source(struct source *source) {
+    document_free(&source->document);
+    runset_free(&source->run);
+    if (source->ab)
+        ab_result_free(source->ab);
+    free(source->ab);
+}
+
 static int export_results(const char *home, const struct options *o, struct err *err) {
     char file[GB_PATH_MAX], folder[GB_PATH_MAX];
-    struct document document;
-    struct runset run;
+    struct source source = {0};
     int failed;
     if (!has_word("md csv pyperf hyperfine github", o->format))
         return err_set(err, GB_USAGE,
                        "--to: md, csv, pyperf, hyperfine or github expected, not '%s'", o->format);
-    if (find_results(o->file, file, folder, sizeof file, err) < 0 ||
-        document_load_results(home, file, "gilbench/result", &document, err) < 0)
+    if (strcmp(o->arm, "A") && strcmp(o->arm, "B"))
+        return err_set(err, GB_USAGE, "--arm: A or B expected, not '%s'", o->arm);
+    if (find_results(o->file, file, folder, sizeof file, err) < 0)
         return -1;
-    document_free(&document);
-    if (results_read(file, &run, err) < 0)
-        return -1;
-    failed = any_number(&run) || has_word("md csv", o->format)
-                 ? write_file(o, &run, err)
-                 : err_set(err, GB_NOTHING, "%s: no cell has a number: nothing to export", file);
-    runset_free(&run);
+    failed = open_source(&source, home, file, err);
+    if (!failed && !any_number(&source) && !has_word("md csv", o->format))
+        failed = err_set(err, GB_NOTHING, "%s: no cell has a number: nothing to export", file);
+    if (!failed)
+        failed = write_file(o, &source, err);
+    close_source(&source);
     return failed;
 }
 

@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "facts.h"
 #include "progress.h"
+#include "session.h"
 #include "trial.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -151,21 +152,6 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- Setting up */
 
-static int find_matrix(struct session *s, struct err *err) {
-    char path[2 * PATH_MAX];
-    snprintf(path, sizeof path, "%s/runners/matrix/%s.ini", s->reg.home, s->options.matrix);
-    if (strchr(s->options.matrix, '/') || strchr(s->options.matrix, '.') || access(path, R_OK) < 0)
-        snprintf(path, sizeof path, "%s", s->options.matrix);
-    snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%.255s", s->options.matrix);
-    if (access(path, R_OK) < 0)
-        return err_set(
-            err, GB_USAGE,
-            "no matrix '%s': neither a name in runners/matrix nor a file that can be read",
-            s->options.matrix);
-    s->run.matrix_text = read_file(path, err);
-    return s->run.matrix_text ? 0 : -1;
-}
-
 /* What this call can tell of a cell that the matrix cannot: options, and whether the store is
  * there. */
 static int adjust_cell(struct session *s, struct cell *cell, const struct store_model *store,
@@ -214,33 +200,6 @@ static int make_cells(struct runset *run, void *arg, struct err *err) {
     return 0;
 }
 
-static void name_run(struct runset *run, const char *commit) {
-    time_t now = time(NULL);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&now, &utc);
-    strftime(run->created_utc, sizeof run->created_utc, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-    snprintf(run->run_id, sizeof run->run_id, "%s-%.20s", stamp, commit);
-}
-
-static int make_folders(const char *path, struct err *err) {
-    char part[PATH_MAX];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *slash = part + 1;; slash++) {
-        char end = *slash;
-        if (end && end != '/')
-            continue;
-        *slash = '\0';
-        if (mkdir(part, 0777) < 0 && errno != EEXIST)
-            return err_set(err, GB_RUNTIME, "cannot make the folder %s: %s; choose another with -o",
-                           part, strerror(errno));
-        *slash = end;
-        if (!end)
-            return 0;
-    }
-}
-
 static int open_journal(struct session *s, int flags, struct err *err) {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/journal.jsonl", s->folder);
@@ -257,7 +216,7 @@ static int open_journal(struct session *s, int flags, struct err *err) {
 }
 
 static int begin_new(struct session *s, struct err *err) {
-    if (find_matrix(s, err) < 0 || make_cells(&s->run, s, err) < 0)
+    if (run_matrix(&s->run, &s->reg, s->options.matrix, err) < 0 || make_cells(&s->run, s, err) < 0)
         return -1;
     s->run.reps = s->options.reps ? s->options.reps : s->matrix.reps;
     s->run.seed = s->options.seed >= 0 ? (uint64_t)s->options.seed : s->matrix.seed;
@@ -265,7 +224,7 @@ static int begin_new(struct session *s, struct err *err) {
     facts_of_machine(&s->run, &s->machine);
     fact_add(&s->run, "store", s->options.store);
     fact_add(&s->run, "only", s->options.only);
-    name_run(&s->run, fact_find(&s->run, "commit"));
+    run_name(&s->run);
     if (s->options.output)
         snprintf(s->folder, sizeof s->folder, "%s", s->options.output);
     else

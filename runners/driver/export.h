@@ -20,6 +20,17 @@ int export_hyperfine(FILE *out, const struct runset *run, struct err *err);
  */
 int export_github(FILE *out, const struct runset *run, struct err *err);
 
+/* The same of results of `gilbench ab`: the kept pairs of the run, a process a run, a slice a value.
+ * pyperf: one arm, "A" or "B", so that `pyperf compare_to` can set two files side by side.
+ * hyperfine: a command an arm. github: the ratio. CSV: a row a benchmark, its figures and verdict.
+ */
+struct document;
+struct ab_result;
+int export_ab_pyperf(FILE *out, const struct document *document, const char *arm, struct err *err);
+int export_ab_hyperfine(FILE *out, const struct document *document, struct err *err);
+int export_ab_github(FILE *out, const struct document *document, struct err *err);
+void export_ab_csv(FILE *out, const struct ab_result *result);
+
 /* pyperf's JSON as a run: a cell a benchmark, a rep a run, so that compare, report and export
  * serve it. What pyperf does not measure (CPU time, checksums, memory of the tree) is left empty.
  * GB_USAGE for no such file, GB_INCOMPATIBLE for what is no pyperf suite of seconds. */

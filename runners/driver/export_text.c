@@ -1,8 +1,10 @@
 /* export_text.c - results as Markdown and CSV; see export.h. */
+#include "ab.h"
 #include "cmd.h"
 #include "export.h"
 #include "facts.h"
 #include "matrix.h"
+#include <math.h>
 #include <string.h>
 
 void export_markdown(FILE *out, const struct runset *run) {
@@ -65,4 +67,39 @@ void export_csv(FILE *out, const struct runset *run) {
     fputs("\r\n", out);
     for (int i = 0; i < run->nresults; i++)
         csv_row(out, &run->results[i]);
+}
+
+/* ---- Of ab */
+
+static void csv_figure(FILE *out, double value) {
+    if (isfinite(value))
+        fprintf(out, ",%.9g", value);
+    else
+        fputc(',', out);
+}
+
+static void csv_stats(FILE *out, const struct ab_stats *s) {
+    const double figures[] = {s->ratio,    s->lo95,   s->hi95, s->hodges_lehmann, s->p_slower,
+                              s->p_faster, s->p_holm, s->sd,   s->lag1,           s->mde95};
+    fprintf(out, ",%d,%d", s->n, s->dropped);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        csv_figure(out, s->n ? figures[i] : NAN);
+}
+
+void export_ab_csv(FILE *out, const struct ab_result *result) {
+    fputs("id,verdict,why,ops,pairs,dropped,ratio,ratio_lo,ratio_hi,hodges_lehmann,p_slower,"
+          "p_faster,p_holm,sd_d,lag1,mde95,null_ratio,null_lo,null_hi\r\n",
+          out);
+    for (int i = 0; i < result->nbenchmarks; i++) {
+        const struct ab_benchmark *b = &result->benchmarks[i];
+        const double null[] = {b->null.ratio, b->null.lo95, b->null.hi95};
+        csv_text(out, b->cell.id);
+        csv_text(out, verdict_name(b->verdict));
+        csv_text(out, b->why);
+        fprintf(out, "%lld", (long long)b->ops);
+        csv_stats(out, &b->stats);
+        for (int k = 0; k < 3; k++)
+            csv_figure(out, b->null.n ? null[k] : NAN);
+        fputs("\r\n", out);
+    }
 }

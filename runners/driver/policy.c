@@ -158,12 +158,15 @@ int policy_read(struct policy *policy, const char *path, struct err *err) {
     return failed;
 }
 
-bool policy_covers(const struct policy *policy, const char *id) {
-    const char *rest = policy->cells;
+bool globs_match(const char *globs, const char *id) {
     char glob[1024];
     int column = 0;
-    while (next_word(&rest, glob, sizeof glob, &column))
+    while (next_word(&globs, glob, sizeof glob, &column))
         if (fnmatch(glob, id, 0) == 0)
             return true;
     return false;
+}
+
+bool policy_covers(const struct policy *policy, const char *id) {
+    return globs_match(policy->cells, id);
 }

@@ -32,6 +32,8 @@ struct policy {
 int policy_parse(struct policy *policy, const char *name, const char *text, struct err *err);
 int policy_read(struct policy *policy, const char *path, struct err *err);
 
+/* Whether an id fits one of the globs, which are separated by blanks. */
+bool globs_match(const char *globs, const char *id);
 /* Whether a cell is under the gate. */
 bool policy_covers(const struct policy *policy, const char *id);
 

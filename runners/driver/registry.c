@@ -196,6 +196,16 @@ int registry_open(struct registry *reg, const char *python, struct err *err) {
     return probe_python(reg, err);
 }
 
+int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
+                      const char *python, struct err *err) {
+    *reg = *driver;
+    COPY(reg->build, build);
+    COPY(reg->python, python);
+    for (int i = 0; i < reg->nmodels; i++)
+        *reg->models[i].not_run = '\0';
+    return probe_python(reg, err);
+}
+
 const struct model *registry_model(const struct registry *reg, const char *name) {
     for (int i = 0; i < reg->nmodels; i++)
         if (!strcmp(reg->models[i].name, name))

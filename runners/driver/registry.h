@@ -47,6 +47,10 @@ struct registry {
  * the interpreter. About 80 ms. */
 int registry_open(struct registry *reg, const char *python, struct err *err);
 
+/* The same register with another build and interpreter, which is probed anew. */
+int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
+                      const char *python, struct err *err);
+
 /* Only home and build, for verbs that run nothing. */
 int registry_places(struct registry *reg, struct err *err);
 

@@ -21,11 +21,14 @@ struct child {
     const char *role;            /* "adapter", "store", "load generator": for messages */
 };
 
+enum { GB_PAD_MAX = 4096 };
+
 struct spawn_options {
     const struct registry *reg;
     const struct machine *machine;
     hwloc_cpuset_t cpus;
     uint64_t hash_seed; /* PYTHONHASHSEED, 1 to 2^32 - 1 */
+    unsigned pad_b;     /* bytes put into the environment, which move the stack; most GB_PAD_MAX */
     const char *role;
 };
 

@@ -23,6 +23,7 @@ struct trial_state {
     struct child adapter, peer;
     struct rep *rep;
     uint64_t hash_seed;
+    unsigned pad_b;
 };
 
 /* ---- Starting a child */
@@ -42,11 +43,15 @@ static void add_param(struct command *command, int at, const char *key, const ch
     command->words[command->count] = NULL;
 }
 
+static const struct registry *peer_registry(const struct trial_state *state) {
+    return state->context->peer_reg ? state->context->peer_reg : state->context->reg;
+}
+
 static void make_command(struct command *command, const struct trial_state *state,
-                         const char *program, char *model) {
+                         const struct registry *reg, const char *program, char *model) {
     const struct cell *cell = state->cell;
-    command->count = command_words(state->context->reg, program, command->text,
-                                   sizeof command->text, command->words, GB_ARGS_MAX / 2);
+    command->count = command_words(reg, program, command->text, sizeof command->text,
+                                   command->words, GB_ARGS_MAX / 2);
     command->words[command->count++] = (char *)cell->workload;
     command->words[command->count++] = model;
     for (int i = 0; i < cell->nparams; i++)
@@ -56,10 +61,12 @@ static void make_command(struct command *command, const struct trial_state *stat
 
 static int start(struct trial_state *state, struct child *child, struct command *command,
                  const char *role, hwloc_cpuset_t cpus, struct err *err) {
-    struct spawn_options options = {.reg = state->context->reg,
+    bool peer = child == &state->peer;
+    struct spawn_options options = {.reg = peer ? peer_registry(state) : state->context->reg,
                                     .machine = state->context->machine,
                                     .cpus = cpus,
                                     .hash_seed = state->hash_seed,
+                                    .pad_b = state->pad_b,
                                     .role = role};
     if (child_spawn(child, command->words, &options, err) < 0)
         return -1;
@@ -79,7 +86,7 @@ static int start_adapter(struct trial_state *state, int store_port, struct err *
     struct command command;
     char model[2 * GB_NAME_MAX], port[16];
     cell_model(state->cell, model, sizeof model);
-    make_command(&command, state, state->model->command, model);
+    make_command(&command, state, state->context->reg, state->model->command, model);
     if (store_port) {
         snprintf(port, sizeof port, "%d", store_port);
         add_param(&command, state->cell->nparams, "store_port", port);
@@ -105,7 +112,7 @@ static int start_peer(struct trial_state *state, const char *program, const char
     struct command command;
     struct attest attest;
     char port[16];
-    make_command(&command, state, program, "peer");
+    make_command(&command, state, peer_registry(state), program, "peer");
     if (target_port) {
         snprintf(port, sizeof port, "%d", target_port);
         add_param(&command, state->cell->nparams, "target_port", port);
@@ -180,6 +187,12 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
 
 /* ---- Sampling */
 
+void sample_free(struct sample *sample) {
+    free(sample->hist);
+    free(sample->corrected);
+    sample->hist = sample->corrected = NULL;
+}
+
 static struct hist *copy_hist(const struct hist *hist) {
     struct hist *copy = malloc(sizeof *copy);
     if (copy)
@@ -204,7 +217,8 @@ static int take_latencies(struct trial_state *state, struct child *measured, str
     return sample->hist ? 0 : err_set(err, GB_RUNTIME, "out of memory");
 }
 
-static int take_sample(struct trial_state *state, struct child *measured, struct err *err) {
+static int take_sample(struct trial_state *state, struct sample *taken, struct err *err) {
+    struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     struct reading before, after;
     struct sample sample;
     meter_read(&before, state->adapter.pid);
@@ -214,29 +228,28 @@ static int take_sample(struct trial_state *state, struct child *measured, struct
     sample = measured->message.sample;
     if (take_latencies(state, measured, &sample, err) < 0 ||
         check_sample(state, &sample, err) < 0) {
-        free(sample.hist);
-        free(sample.corrected);
+        sample_free(&sample);
         return -1;
     }
     meter_read(&after, state->adapter.pid);
     sample.usage = meter_between(&before, &after);
-    sample.warmup = state->rep->nsamples < state->cell->warmup;
-    state->rep->samples[state->rep->nsamples++] = sample;
+    *taken = sample;
     return 0;
 }
 
-static int take_samples(struct trial_state *state, struct child *measured, bool *complete,
-                        struct err *err) {
+static int take_samples(struct trial_state *state, bool *complete, struct err *err) {
     int wanted = state->cell->warmup + state->cell->samples;
     if (!(state->rep->samples = calloc((size_t)wanted, sizeof *state->rep->samples)))
         return err_set(err, GB_RUNTIME, "out of memory");
     while (state->rep->nsamples < wanted) {
+        struct sample *sample = &state->rep->samples[state->rep->nsamples];
         if (interrupts) {
             *complete = false;
             return 0;
         }
-        if (take_sample(state, measured, err) < 0)
+        if (take_sample(state, sample, err) < 0)
             return -1;
+        sample->warmup = state->rep->nsamples++ < state->cell->warmup;
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
     return 0;
@@ -268,9 +281,8 @@ static int stop_all(struct trial_state *state, struct err *err) {
 /* ---- The whole */
 
 static int run(struct trial_state *state, bool *complete, struct err *err) {
-    struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     if (start_all(state, err) < 0 || check_attest(state, &state->rep->at_ready, err) < 0 ||
-        take_samples(state, measured, complete, err) < 0)
+        take_samples(state, complete, err) < 0)
         return -1;
     return stop_all(state, err);
 }
@@ -293,6 +305,24 @@ static void blame_peer(struct trial_state *state, struct err *err) {
         *err = peer;
 }
 
+static int choose_place(struct trial_state *state, int first, struct err *err) {
+    struct rep *rep = state->rep;
+    if (place_make(&state->place, state->context->machine, first, state->cell->cores,
+                   state->cell->peer_cores, err) < 0)
+        return -1;
+    snprintf(rep->cpus_planned, sizeof rep->cpus_planned, "%s", state->place.subject_list);
+    snprintf(rep->peer_cpus, sizeof rep->peer_cpus, "%s", state->place.peer_list);
+    rep->shared_core = state->place.shared;
+    return 0;
+}
+
+static void end_all(struct trial_state *state, const struct err *err) {
+    child_end(&state->adapter, err->code ? 0 : 5);
+    keep_lifetime(state->rep, &state->adapter.usage);
+    child_end(&state->peer, err->code ? 0 : 5);
+    place_free(&state->place);
+}
+
 struct rep trial_run(const struct trial_context *context, const struct cell *cell, int cell_index,
                      int rep_index, const struct expectation *expect, bool *complete) {
     struct rep rep = {.cell = cell_index, .rep = rep_index};
@@ -311,17 +341,9 @@ struct rep trial_run(const struct trial_context *context, const struct cell *cel
                              .expect = expect,
                              .rep = &rep,
                              .hash_seed = 1 + (context->seed + (uint64_t)rep_index) % 4294967295u};
-    if (place_make(&state->place, context->machine, cell->cores, cell->peer_cores, &err) == 0) {
-        snprintf(rep.cpus_planned, sizeof rep.cpus_planned, "%s", state->place.subject_list);
-        snprintf(rep.peer_cpus, sizeof rep.peer_cpus, "%s", state->place.peer_list);
-        rep.shared_core = state->place.shared;
-        if (run(state, complete, &err) < 0)
-            blame_peer(state, &err);
-    }
-    child_end(&state->adapter, err.code ? 0 : 5);
-    keep_lifetime(&rep, &state->adapter.usage);
-    child_end(&state->peer, err.code ? 0 : 5);
-    place_free(&state->place);
+    if (choose_place(state, 0, &err) == 0 && run(state, complete, &err) < 0)
+        blame_peer(state, &err);
+    end_all(state, &err);
     free(state);
     if (err.code == GB_INTERRUPTED)
         *complete = false;
@@ -333,11 +355,71 @@ struct rep trial_run(const struct trial_context *context, const struct cell *cel
 }
 
 void rep_free(struct rep *rep) {
-    for (int i = 0; i < rep->nsamples; i++) {
-        free(rep->samples[i].hist);
-        free(rep->samples[i].corrected);
-    }
+    for (int i = 0; i < rep->nsamples; i++)
+        sample_free(&rep->samples[i]);
     free(rep->samples);
     rep->samples = NULL;
     rep->nsamples = 0;
+}
+
+/* ---- Step by step */
+
+struct subject {
+    struct trial_state state;
+    struct rep rep;
+};
+
+struct subject *subject_open(const struct trial_context *context, const struct cell *cell,
+                             const struct expectation *expect,
+                             const struct subject_options *options, struct err *err) {
+    struct subject *subject = calloc(1, sizeof *subject);
+    struct trial_state *state = subject ? &subject->state : NULL;
+    if (!subject) {
+        err_set(err, GB_RUNTIME, "out of memory");
+        return NULL;
+    }
+    *state = (struct trial_state){.context = context,
+                                  .cell = cell,
+                                  .model = registry_model(context->reg, cell->model),
+                                  .expect = expect,
+                                  .rep = &subject->rep,
+                                  .hash_seed = options->hash_seed,
+                                  .pad_b = options->pad_b};
+    if (choose_place(state, options->first_core, err) == 0 && start_all(state, err) == 0 &&
+        check_attest(state, &subject->rep.at_ready, err) == 0)
+        return subject;
+    blame_peer(state, err);
+    subject_kill(subject);
+    return NULL;
+}
+
+int subject_sample(struct subject *subject, struct sample *sample, struct err *err) {
+    if (take_sample(&subject->state, sample, err) == 0)
+        return 0;
+    blame_peer(&subject->state, err);
+    return -1;
+}
+
+const struct rep *subject_rep(const struct subject *subject) {
+    return &subject->rep;
+}
+
+pid_t subject_pid(const struct subject *subject) {
+    return subject->state.adapter.pid;
+}
+
+int subject_close(struct subject *subject, struct err *err) {
+    struct err last = {0};
+    int failed = stop_all(&subject->state, &last);
+    end_all(&subject->state, &last);
+    free(subject);
+    if (failed)
+        *err = last;
+    return failed;
+}
+
+void subject_kill(struct subject *subject) {
+    struct err at_once = {.code = GB_RUNTIME};
+    end_all(&subject->state, &at_once);
+    free(subject);
 }

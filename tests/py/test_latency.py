@@ -112,8 +112,7 @@ def test_too_few_connections_are_the_clients_fault_and_said(tmp_path):
     assert gilbench("report", tmp_path / "out").returncode == 0
     gilbench("plot", tmp_path / "out")
     assert "bottleneck:\n\n- io_echo/stall:each" in (tmp_path / "out" / "report.md").read_text()
-    data = (tmp_path / "out" / "plots" / "rate-io_echo.dat").read_text()
-    assert "stall" not in data and not (tmp_path / "out" / "plots" / "load-io_echo.dat").exists()
+    assert not list((tmp_path / "out" / "plots").iterdir())
 
 
 def test_latency_against_load_is_drawn_and_told(tmp_path):

@@ -559,33 +559,6 @@ def test_sendfile_to_a_peer_that_goes_away(big):
     with_echo(client, leaves)
 
 
-def test_a_peer_that_floods_does_not_keep_the_loop_from_others():
-    turns = []
-
-    async def flood(stream):
-        data = bytes(1 << 20)
-        while True:
-            await stream.write(data)
-
-    async def client(stream, server):
-        loop = cp.get_running_loop()
-        stopped = False
-
-        async def read_all():
-            while not stopped:
-                turns.append(loop.stats()["turns"])
-                await stream.read(100)
-
-        reading = cp.Promise.from_coroutine(read_all())
-        await cp.sleep(0.05)
-        stopped = True
-        await reading
-
-    with_echo(client, flood)
-    most = max(turns.count(turn) for turn in set(turns[:5000]))
-    assert most <= 18, "sixteen, the one put off, and the one asked for when the turn ends"
-
-
 # ---- abort()
 
 
