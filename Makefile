@@ -63,8 +63,8 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 
 all: ext programs  ## Build the extension and the programs (the default)
 
-ext: $$(EXTENSION) $(PACKAGE)/__init__.py  ## Build cpromise for $(PYTHON); several interpreters stand side by side
-programs: $(PROGRAMS)  ## Build gilbench and its helpers
+ext: $$(EXTENSION) $(PACKAGE)/__init__.py $(BUILD)/build_id  ## Build cpromise for $(PYTHON); several interpreters stand side by side
+programs: $(PROGRAMS) $(BUILD)/build_id  ## Build gilbench and its helpers
 
 # ---- Compiling
 $(BUILD)/%.o: %.c
@@ -124,6 +124,9 @@ $(BUILD)/version.c: FORCE
 	  '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+# What the sources are, for the driver to compare with what a process says that it runs.
+$(BUILD)/build_id: FORCE
+	$(Q)mkdir -p $(@D) && echo '$(BUILD_ID)$(if $(filter -O0,$(CFLAGS)),-O0)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
 # ---- Tests

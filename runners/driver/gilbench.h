@@ -105,7 +105,7 @@ struct sample {
 /* What a child says of itself; "" where it said nothing. */
 struct attest {
     char gil[16], runtime[GB_NAME_MAX], loop[128], interp[16], affinity[128], build[80],
-        start_method[16];
+        start_method[16], debug[16];
 };
 
 /* One fresh process, from fork to wait4. */

@@ -206,6 +206,18 @@ int registry_of_build(struct registry *reg, const struct registry *driver, const
     return probe_python(reg, err);
 }
 
+void registry_build_id(const struct registry *reg, char *text, size_t room) {
+    char path[PATH_MAX];
+    FILE *file;
+    snprintf(path, sizeof path, "%s/build_id", reg->build);
+    text[0] = '\0';
+    if (!(file = fopen(path, "r")))
+        return;
+    if (fgets(text, (int)room, file))
+        text[strcspn(text, "\n")] = '\0';
+    fclose(file);
+}
+
 const struct model *registry_model(const struct registry *reg, const char *name) {
     for (int i = 0; i < reg->nmodels; i++)
         if (!strcmp(reg->models[i].name, name))

@@ -52,9 +52,9 @@ static json_t *sample_json(const struct sample *s) {
 }
 
 static json_t *attest_json(const struct attest *a) {
-    return json_pack("{ss ss ss ss ss ss ss}", "gil", a->gil, "runtime", a->runtime, "loop",
+    return json_pack("{ss ss ss ss ss ss ss ss}", "gil", a->gil, "runtime", a->runtime, "loop",
                      a->loop, "interp", a->interp, "affinity", a->affinity, "build", a->build,
-                     "start_method", a->start_method);
+                     "start_method", a->start_method, "debug", a->debug);
 }
 
 static json_t *rep_json(const struct rep *rep) {
@@ -285,6 +285,7 @@ static struct attest read_attest(const json_t *object) {
     TEXT(object, "affinity", a.affinity);
     TEXT(object, "build", a.build);
     TEXT(object, "start_method", a.start_method);
+    TEXT(object, "debug", a.debug);
     return a;
 }
 

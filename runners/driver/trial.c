@@ -145,16 +145,34 @@ static int mismatch(struct err *err, const char *what, const char *is, const cha
                    should_be);
 }
 
+/* A build that is not that of its sources, or that was never meant to be fast. */
+static int check_build(const struct trial_state *state, const struct attest *a, struct err *err) {
+    char expected[80];
+    registry_build_id(state->context->reg, expected, sizeof expected);
+    if (*a->debug && strcmp(a->debug, "no"))
+        return err_set(err, GB_ATTEST,
+                       "debug build: the adapter attests '%s'; its times mean nothing", a->debug);
+    if (*expected && !strcmp(state->model->needs, "cpromise") && strcmp(a->build, expected))
+        return err_set(
+            err, GB_ATTEST,
+            "stale build: the adapter attests '%s', the sources are '%s'; make builds it", a->build,
+            expected);
+    return 0;
+}
+
 static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
     const struct registry *reg = state->context->reg;
     bool python = !strcmp(state->model->language, "python");
-    const char *runtime = python ? reg->python_version : "c", *gil = python ? "on" : "none";
+    const char *runtime = python ? reg->python_version : "c";
+    const char *gil = !python ? "none" : reg->free_threaded ? "off" : "on";
     if (strcmp(a->runtime, runtime))
         return mismatch(err, "runtime", a->runtime, runtime);
-    if (strcmp(a->gil, gil) && !(python && reg->free_threaded))
+    if (strcmp(a->gil, gil))
         return mismatch(err, "GIL", a->gil, gil);
     if (strcmp(a->loop, state->model->loop))
         return mismatch(err, "loop", a->loop, state->model->loop);
+    if (check_build(state, a, err) < 0)
+        return -1;
     return check_affinity("adapter", a->affinity, state->place.subject_list, err);
 }
 
@@ -252,6 +270,7 @@ static int take_samples(struct trial_state *state, bool *complete, struct err *e
         sample->warmup = state->rep->nsamples++ < state->cell->warmup;
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
+    state->rep->peak_rss_b = meter_peak(state->adapter.pid);
     return 0;
 }
 
@@ -287,8 +306,13 @@ static int run(struct trial_state *state, bool *complete, struct err *err) {
     return stop_all(state, err);
 }
 
-static void keep_lifetime(struct rep *rep, const struct rusage *u) {
-    rep->peak_rss_b = (int64_t)u->ru_maxrss * 1024;
+/* The kernel's maximum begins with what the driver had resident when it forked: up to there it says
+ * nothing, and what was read after the last sample stands. */
+static void keep_lifetime(struct rep *rep, const struct child *child) {
+    const struct rusage *u = &child->usage;
+    int64_t peak_b = (int64_t)u->ru_maxrss * 1024;
+    if (peak_b > child->inherited_b || !rep->peak_rss_b)
+        rep->peak_rss_b = peak_b;
     rep->lifetime.user_ns = (int64_t)u->ru_utime.tv_sec * 1000000000 + u->ru_utime.tv_usec * 1000;
     rep->lifetime.sys_ns = (int64_t)u->ru_stime.tv_sec * 1000000000 + u->ru_stime.tv_usec * 1000;
     rep->lifetime.cpu_ns = rep->lifetime.user_ns + rep->lifetime.sys_ns;
@@ -318,7 +342,7 @@ static int choose_place(struct trial_state *state, int first, struct err *err) {
 
 static void end_all(struct trial_state *state, const struct err *err) {
     child_end(&state->adapter, err->code ? 0 : 5);
-    keep_lifetime(state->rep, &state->adapter.usage);
+    keep_lifetime(state->rep, &state->adapter);
     child_end(&state->peer, err->code ? 0 : 5);
     place_free(&state->place);
 }

@@ -43,6 +43,7 @@ static int set_attest(struct attest *attest, const char *key, const char *value)
         {"affinity", attest->affinity, sizeof attest->affinity},
         {"build", attest->build, sizeof attest->build},
         {"start_method", attest->start_method, sizeof attest->start_method},
+        {"debug", attest->debug, sizeof attest->debug},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (!strcmp(fields[i].key, key))

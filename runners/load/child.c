@@ -70,15 +70,21 @@ static void format_cpus(const cpu_set_t *set, char *text, size_t size) {
     }
 }
 
+#ifdef __OPTIMIZE__
+static const char debug[] = "no";
+#else
+static const char debug[] = "O0";
+#endif
+
 void child_attest(void) {
     char affinity[1024];
     cpu_set_t set;
     read_affinity(&set);
     format_cpus(&set, affinity, sizeof affinity);
     fprintf(out,
-            "attest gil=none runtime=c loop=none interp=0 affinity=%s build=none start_method=none "
-            "pid=%d\n",
-            affinity, (int)getpid());
+            "attest gil=none runtime=c loop=none interp=0 affinity=%s build=none debug=%s "
+            "start_method=none pid=%d\n",
+            affinity, debug, (int)getpid());
     fflush(out);
 }
 
