@@ -18,6 +18,7 @@ int cmd_compare(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
