@@ -10,7 +10,8 @@ import sys
 import pytest
 from test_gilbench import BUILD, HOME, gilbench
 
-FREE_THREADED = next(filter(os.path.exists, ["/opt/ft/python3.13t/bin/python3.13t", shutil.which("python3.13t") or "", shutil.which("python3.14t") or ""]), None)
+PLACES = ["/opt/ft/python3.13t/bin/python3.13t", shutil.which("python3.13t"), shutil.which("python3.14t")]
+FREE_THREADED = next((place for place in PLACES if place and os.path.exists(place)), None)
 two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core: nowhere else to go")
 
 
@@ -63,12 +64,17 @@ def changed_build(folder):
 
 @pytest.mark.skipif(not FREE_THREADED, reason="no free-threaded interpreter")
 def test_g13_1_the_gil_is_on_in_a_free_threaded_build(tmp_path):
-    """An adapter that imports an extension which switches the GIL on, as the interpreter does for one that does not know of its absence."""
+    """An adapter that starts itself again with PYTHON_GIL=1: all that it was asked for is as planned, but the GIL."""
     adapter = pathlib.Path(HOME, "runners", "adapters", "threads.py").read_text()
     (tmp_path / "good").mkdir()
     code, (cell,) = run(tmp_path / "good", "threads", "--python", FREE_THREADED)
     assert code == 0 and cell["reps"][0]["attest"]["gil"] == "off"
-    switch = "import os, sys\nif not os.environ.get('PYTHON_GIL'):\n    os.environ['PYTHON_GIL'] = '1'\n    os.execv(sys.executable, [sys.executable, *sys.argv])\n"
+    switch = (
+        "import os, sys\n"
+        "if not os.environ.get('PYTHON_GIL'):\n"
+        "    os.environ['PYTHON_GIL'] = '1'\n"
+        "    os.execv(sys.executable, [sys.executable, *sys.argv])\n"
+    )
     env = changed_home(tmp_path, threads=adapter.replace("import common\n", switch + "import common\n", 1))
     assert_refused(tmp_path, "GIL: the adapter attests 'on', expected was 'off'", "threads", "--python", FREE_THREADED, env=env)
 
@@ -118,8 +124,8 @@ def test_g13_8_an_interpreter_with_py_debug(tmp_path):
 
 def test_g13_8_c_without_optimisation(tmp_path):
     build = changed_build(tmp_path)
-    sources = ["runners/adapters/c_pthreads.c", "runners/load/child.c", "runners/stats/hist.c", *sorted(str(p) for p in pathlib.Path(HOME, "workloads").glob("*.c"))]
-    sources = [source for source in sources if not source.endswith("reference.c")]
+    sources = ["runners/adapters/c_pthreads.c", "runners/load/child.c", "runners/stats/hist.c"]
+    sources += [str(path) for path in pathlib.Path(HOME, "workloads").glob("*.c") if path.name != "reference.c"]
     command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O0", *sources, "-o", build / "pthreads", "-lcrypto", "-lm", "-pthread"]
     subprocess.run(command, check=True, cwd=HOME, capture_output=True)
     assert_refused(tmp_path, "debug build: the adapter attests 'O0'", "pthreads", program=build / "gilbench", env={"GILBENCH_HOME": HOME})

@@ -12,9 +12,9 @@ def cell(folder, models, **params):
     """One cell, run by gilbench: its entry in results.json."""
     settings = {"reps": 1, "samples": 1, "warmup": 0, "timeout_s": 60}
     settings.update((key, params.pop(key)) for key in list(params) if key in settings)
-    lines = ["[run]", *(f"{k} = {v}" for k, v in settings.items()), "[io_echo]", f"models = {models}", *(f"{k} = {v}" for k, v in params.items())]
+    run, cells = ("".join(f"{key} = {value}\n" for key, value in keys.items()) for keys in (settings, params))
     folder.mkdir(exist_ok=True)
-    (folder / "m.ini").write_text("\n".join(lines) + "\n")
+    (folder / "m.ini").write_text(f"[run]\n{run}[io_echo]\nmodels = {models}\n{cells}")
     done = gilbench("run", folder / "m.ini", "-o", folder / "out")
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "out" / "results.json").read_text())["benchmarks"][0]
@@ -86,7 +86,7 @@ def disturbed(cell):
 
 
 def test_g12_a_scripted_stall_is_seen_by_corrected_percentiles_only(tmp_path):
-    """100 ms of each second at 1000 requests/s on one connection: 10 % of the arrivals hit the stall and wait for 0 to 100 ms, so p99 is 90 ms."""
+    """100 ms of each second at 1000/s on one connection: a tenth of the arrivals wait for 0 to 100 ms, so p99 is 90 ms."""
     for attempt in range(5):
         stalled = cell(tmp_path / str(attempt), "stall:second", concurrency=1, rate=1000, ops=3000, reps=3)
         p99 = value(stalled, "corrected_p99_ns")
