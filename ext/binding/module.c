@@ -5,6 +5,12 @@
 #ifndef CP_BUILD_ID
 #error "CP_BUILD_ID, a hash of the sources, must be given by the build"
 #endif
+/* A build that nobody should measure says so in its name. */
+#ifdef __OPTIMIZE__
+#define UNOPTIMISED ""
+#else
+#define UNOPTIMISED "-O0"
+#endif
 
 module_state *state_of_module(PyObject *module) {
     return PyModule_GetState(module);
@@ -250,7 +256,7 @@ static int module_exec(PyObject *module) {
     state->id = next_state_id();
     if (make_strings(state) < 0 || make_types(module, state) < 0 || find_errors(state) < 0)
         return -1;
-    return PyModule_AddStringConstant(module, "__build__", CP_BUILD_ID);
+    return PyModule_AddStringConstant(module, "__build__", CP_BUILD_ID UNOPTIMISED);
 }
 
 /* The objects of the state, as one list for traverse and clear: everything between `id` and the end

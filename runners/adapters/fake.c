@@ -68,6 +68,42 @@ static void unpin(void) {
     sched_setaffinity(0, sizeof all, &all);
 }
 
+/* Goes to a core that it was not given, where there is one. */
+static void go_elsewhere(void) {
+    cpu_set_t given, other;
+    sched_getaffinity(0, sizeof given, &given);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        CPU_ZERO(&other);
+        CPU_SET(cpu, &other);
+        if (!CPU_ISSET(cpu, &given) && sched_setaffinity(0, sizeof other, &other) == 0)
+            return;
+    }
+}
+
+/* Until so much memory is resident in all, as the kernel counts it. */
+static void fill_to(long bytes) {
+    long page = sysconf(_SC_PAGESIZE), pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    char *memory;
+    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
+        child_fail("/proc/self/statm cannot be read");
+    fclose(file);
+    memory = malloc((size_t)(bytes - pages * page));
+    if (!memory)
+        child_fail("out of memory");
+    memset(memory, 1, (size_t)(bytes - pages * page));
+    __asm__ volatile("" : : "r"(memory) : "memory");
+    free(memory);
+}
+
+static void be_big(void) {
+    fill_to(200L << 20);
+}
+
+static void be_small(void) {
+    fill_to(20L << 20);
+}
+
 static void spoil_digest(struct tally *tally) {
     tally->digest ^= 1;
 }
@@ -105,6 +141,9 @@ static const struct behaviour behaviours[] = {
     {.name = "no_sample", .before_sample = say_bye},
     {.name = "fail", .before_sample = fail},
     {.name = "unpinned", .before_ready = unpin},
+    {.name = "wrong_cpu", .before_ready = go_elsewhere},
+    {.name = "big", .before_ready = be_big},
+    {.name = "small", .before_ready = be_small},
     {.name = "wrong_loop", .attest = ATTEST("none", "some.OtherLoop")},
     {.name = "wrong_gil", .attest = ATTEST("off", "none")},
 };

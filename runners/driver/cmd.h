@@ -18,6 +18,7 @@ int cmd_compare(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
@@ -46,6 +47,10 @@ void print_table(const struct runset *run);
 
 /* The Markdown table of all cells of a workload, with its heading. */
 void report_workload_table(FILE *out, const struct runset *run, const char *workload);
+
+/* report_latency.c: latency against offered load, and the cells whose client was the bottleneck;
+ * nothing when the workload has neither. */
+void report_latency(FILE *out, const struct runset *run, const char *workload);
 
 /* DIR or a results.json -> the file and its folder. */
 int find_results(const char *arg, char *file, char *folder, size_t room, struct err *err);

@@ -19,6 +19,7 @@ static const struct {
     {"compare", cmd_compare, "results of different times, cell by cell; never a verdict"},
     {"export", cmd_export, "results as Markdown, CSV, or for pyperf, hyperfine, GitHub"},
     {"import", cmd_import, "results of pyperf as ours"},
+    {"doctor", cmd_doctor, "what this machine can measure, how quiet it is, and what would help"},
     {"gate", cmd_gate, "stop a regression: verdict, exit code, summary, annotations"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

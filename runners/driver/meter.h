@@ -24,5 +24,7 @@ void meter_read(struct reading *reading, pid_t root);
 struct usage meter_between(const struct reading *before, const struct reading *after);
 /* Proportional set size of the tree, bytes; 0 where smaps_rollup cannot be read. */
 int64_t meter_pss(pid_t root);
+/* The greatest resident memory that any single process of the tree has had since its exec, bytes. */
+int64_t meter_peak(pid_t root);
 
 #endif

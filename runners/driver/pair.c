@@ -102,7 +102,7 @@ static int take_slice(struct pair_state *state, int arm, struct ab_slice *slice,
     slice->gap_ns = gap_after > gap_before ? gap_after : gap_before;
     slice->ns = sample.ns;
     slice->usage = sample.usage;
-    free(sample.hist);
+    sample_free(&sample);
     slice->steal_ns = after.steal_ns - before.steal_ns;
     slice->pressure_us = after.pressure_us - before.pressure_us;
     slice->migrations = after.migrations - before.migrations;
@@ -250,7 +250,7 @@ static int time_slice(const struct pair_context *context, struct ab_benchmark *b
             subject_kill(subject);
             return -1;
         }
-        free(sample.hist);
+        sample_free(&sample);
         *ns = i == 0 || sample.ns < *ns ? sample.ns : *ns;
     }
     return subject_close(subject, err);

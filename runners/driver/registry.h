@@ -54,6 +54,9 @@ int registry_of_build(struct registry *reg, const struct registry *driver, const
 /* Only home and build, for verbs that run nothing. */
 int registry_places(struct registry *reg, struct err *err);
 
+/* The hash of the sources from which {build} was to be made, "" where the build does not say. */
+void registry_build_id(const struct registry *reg, char *text, size_t room);
+
 const struct model *registry_model(const struct registry *reg, const char *name);
 const struct workload_info *registry_workload(const struct registry *reg, const char *name);
 const struct store_model *registry_store(const struct registry *reg, const char *name);

@@ -111,6 +111,16 @@ static void become(char *const argv[], const struct spawn_options *options, cons
     _exit(127);
 }
 
+static int64_t own_rss_b(void) {
+    long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file && fscanf(file, "%*d %lld", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
 int child_spawn(struct child *child, char *const argv[], const struct spawn_options *options,
                 struct err *err) {
     struct pipes p;
@@ -121,6 +131,7 @@ int child_spawn(struct child *child, char *const argv[], const struct spawn_opti
     if (open_pipes(&p) < 0)
         return err_set(err, GB_RUNTIME, "cannot open pipes for the %s: %s", options->role,
                        strerror(errno));
+    child->inherited_b = own_rss_b();
     child->start_ns = now_ns();
     child->pid = fork();
     if (child->pid == 0)

@@ -8,6 +8,7 @@
  * The subject is always the adapter: it is its tree whose counters are read, and its word about
  * itself that is checked. */
 #include "trial.h"
+#include "latency.h"
 #include "meter.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ struct trial_state {
 };
 
 /* ---- Starting a child */
+
+static const char load_program[] = "{build}/load";
 
 struct command {
     char text[2 * GB_PATH_MAX + GB_ARGS_MAX * 160];
@@ -52,7 +55,8 @@ static void make_command(struct command *command, const struct trial_state *stat
     command->words[command->count++] = (char *)cell->workload;
     command->words[command->count++] = model;
     for (int i = 0; i < cell->nparams; i++)
-        add_param(command, i, cell->params[i].key, cell->params[i].value);
+        if (!is_load_param(cell->params[i].key) || !strcmp(program, load_program))
+            add_param(command, i, cell->params[i].key, cell->params[i].value);
 }
 
 static int start(struct trial_state *state, struct child *child, struct command *command,
@@ -132,8 +136,7 @@ static int start_all(struct trial_state *state, struct err *err) {
     default:
         if (start_adapter(state, 0, err) < 0)
             return -1;
-        return start_peer(state, "{build}/load", "load generator", state->adapter.message.port,
-                          err);
+        return start_peer(state, load_program, "load generator", state->adapter.message.port, err);
     }
 }
 
@@ -144,16 +147,34 @@ static int mismatch(struct err *err, const char *what, const char *is, const cha
                    should_be);
 }
 
+/* A build that is not that of its sources, or that was never meant to be fast. */
+static int check_build(const struct trial_state *state, const struct attest *a, struct err *err) {
+    char expected[80];
+    registry_build_id(state->context->reg, expected, sizeof expected);
+    if (*a->debug && strcmp(a->debug, "no"))
+        return err_set(err, GB_ATTEST,
+                       "debug build: the adapter attests '%s'; its times mean nothing", a->debug);
+    if (*expected && !strcmp(state->model->needs, "cpromise") && strcmp(a->build, expected))
+        return err_set(
+            err, GB_ATTEST,
+            "stale build: the adapter attests '%s', the sources are '%s'; make builds it", a->build,
+            expected);
+    return 0;
+}
+
 static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
     const struct registry *reg = state->context->reg;
     bool python = !strcmp(state->model->language, "python");
-    const char *runtime = python ? reg->python_version : "c", *gil = python ? "on" : "none";
+    const char *runtime = python ? reg->python_version : "c";
+    const char *gil = !python ? "none" : reg->free_threaded ? "off" : "on";
     if (strcmp(a->runtime, runtime))
         return mismatch(err, "runtime", a->runtime, runtime);
-    if (strcmp(a->gil, gil) && !(python && reg->free_threaded))
+    if (strcmp(a->gil, gil))
         return mismatch(err, "GIL", a->gil, gil);
     if (strcmp(a->loop, state->model->loop))
         return mismatch(err, "loop", a->loop, state->model->loop);
+    if (check_build(state, a, err) < 0)
+        return -1;
     return check_affinity("adapter", a->affinity, state->place.subject_list, err);
 }
 
@@ -186,6 +207,36 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
 
 /* ---- Sampling */
 
+void sample_free(struct sample *sample) {
+    free(sample->hist);
+    free(sample->corrected);
+    sample->hist = sample->corrected = NULL;
+}
+
+static struct hist *copy_hist(const struct hist *hist) {
+    struct hist *copy = malloc(sizeof *copy);
+    if (copy)
+        *copy = *hist;
+    return copy;
+}
+
+/* One histogram or, in open loop, the corrected one and then the other. */
+static int take_latencies(struct trial_state *state, struct child *measured, struct sample *sample,
+                          struct err *err) {
+    double timeout = state->cell->timeout_s;
+    if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+        return -1;
+    if (measured->message.corrected) {
+        sample->corrected = copy_hist(&measured->message.hist);
+        if (!sample->corrected)
+            return err_set(err, GB_RUNTIME, "out of memory");
+        if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+            return -1;
+    }
+    sample->hist = copy_hist(&measured->message.hist);
+    return sample->hist ? 0 : err_set(err, GB_RUNTIME, "out of memory");
+}
+
 static int take_sample(struct trial_state *state, struct sample *taken, struct err *err) {
     struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     struct reading before, after;
@@ -195,15 +246,13 @@ static int take_sample(struct trial_state *state, struct sample *taken, struct e
         child_expect(measured, WIRE_SAMPLE, state->cell->timeout_s, err) < 0)
         return -1;
     sample = measured->message.sample;
-    if (child_expect(measured, WIRE_LATENCY, state->cell->timeout_s, err) < 0)
+    if (take_latencies(state, measured, &sample, err) < 0 ||
+        check_sample(state, &sample, err) < 0) {
+        sample_free(&sample);
         return -1;
+    }
     meter_read(&after, state->adapter.pid);
-    if (check_sample(state, &sample, err) < 0)
-        return -1;
     sample.usage = meter_between(&before, &after);
-    if (!(sample.hist = malloc(sizeof *sample.hist)))
-        return err_set(err, GB_RUNTIME, "out of memory");
-    *sample.hist = measured->message.hist;
     *taken = sample;
     return 0;
 }
@@ -223,6 +272,7 @@ static int take_samples(struct trial_state *state, bool *complete, struct err *e
         sample->warmup = state->rep->nsamples++ < state->cell->warmup;
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
+    state->rep->peak_rss_b = meter_peak(state->adapter.pid);
     return 0;
 }
 
@@ -258,8 +308,13 @@ static int run(struct trial_state *state, bool *complete, struct err *err) {
     return stop_all(state, err);
 }
 
-static void keep_lifetime(struct rep *rep, const struct rusage *u) {
-    rep->peak_rss_b = (int64_t)u->ru_maxrss * 1024;
+/* The kernel's maximum begins with what the driver had resident when it forked: up to there it says
+ * nothing, and what was read after the last sample stands. */
+static void keep_lifetime(struct rep *rep, const struct child *child) {
+    const struct rusage *u = &child->usage;
+    int64_t peak_b = (int64_t)u->ru_maxrss * 1024;
+    if (peak_b > child->inherited_b || !rep->peak_rss_b)
+        rep->peak_rss_b = peak_b;
     rep->lifetime.user_ns = (int64_t)u->ru_utime.tv_sec * 1000000000 + u->ru_utime.tv_usec * 1000;
     rep->lifetime.sys_ns = (int64_t)u->ru_stime.tv_sec * 1000000000 + u->ru_stime.tv_usec * 1000;
     rep->lifetime.cpu_ns = rep->lifetime.user_ns + rep->lifetime.sys_ns;
@@ -289,7 +344,7 @@ static int choose_place(struct trial_state *state, int first, struct err *err) {
 
 static void end_all(struct trial_state *state, const struct err *err) {
     child_end(&state->adapter, err->code ? 0 : 5);
-    keep_lifetime(state->rep, &state->adapter.usage);
+    keep_lifetime(state->rep, &state->adapter);
     child_end(&state->peer, err->code ? 0 : 5);
     place_free(&state->place);
 }
@@ -327,7 +382,7 @@ struct rep trial_run(const struct trial_context *context, const struct cell *cel
 
 void rep_free(struct rep *rep) {
     for (int i = 0; i < rep->nsamples; i++)
-        free(rep->samples[i].hist);
+        sample_free(&rep->samples[i]);
     free(rep->samples);
     rep->samples = NULL;
     rep->nsamples = 0;

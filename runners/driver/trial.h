@@ -20,6 +20,7 @@ struct trial_context {
 struct rep trial_run(const struct trial_context *context, const struct cell *cell, int cell_index,
                      int rep_index, const struct expectation *expect, bool *complete);
 void rep_free(struct rep *rep);
+void sample_free(struct sample *sample); /* its histograms */
 
 /* ---- The same, step by step, for those who keep several alive at once. A subject is one rep's
  * processes: the adapter, and its peer if it needs one. */
@@ -36,7 +37,7 @@ struct subject_options {
 struct subject *subject_open(const struct trial_context *context, const struct cell *cell,
                              const struct expectation *expect,
                              const struct subject_options *options, struct err *err);
-/* One sample, checked against what is expected; its histogram is the caller's. */
+/* One sample, checked against what is expected; its histograms are the caller's: sample_free. */
 int subject_sample(struct subject *subject, struct sample *sample, struct err *err);
 /* What it attested when it was ready, and its cores; and the process whose tree is measured. */
 const struct rep *subject_rep(const struct subject *subject);
