@@ -28,6 +28,7 @@ static double number(const json_t *object, const char *key) {
 
 static struct ab_stats read_stats(const json_t *s) {
     const json_t *ci = json_object_get(s, "ci95");
+    const char *measure = json_string_value(json_object_get(s, "measure"));
     return (struct ab_stats){.n = whole(s, "n"),
                              .dropped = whole(s, "dropped"),
                              .ratio = number(s, "ratio"),
@@ -43,6 +44,8 @@ static struct ab_stats read_stats(const json_t *s) {
                              .lag1 = number(s, "lag1"),
                              .mde95 = number(s, "mde95"),
                              .sd_builds = number(s, "sd_builds"),
+                             .measure = measure && !strcmp(measure, "cpu") ? AB_CPU_TIME : AB_WALL,
+                             .disturbed = whole(s, "disturbed"),
                              .method = ""};
 }
 
