@@ -127,6 +127,7 @@ $(BUILD)/version.o: $(BUILD)/version.c
 # What the sources are, for the driver to compare with what a process says that it runs.
 $(BUILD)/build_id: FORCE
 	$(Q)mkdir -p $(@D) && echo '$(BUILD_ID)$(if $(filter -O0,$(CFLAGS)),-O0)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: FORCE
 FORCE:
 
 # ---- Tests

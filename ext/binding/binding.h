@@ -22,6 +22,10 @@ typedef struct {
     uint64_t id;         /* never given twice in a process */
     PromiseObject *free; /* dead promises to be used again, linked by job.next */
     int free_count;
+    LoopObject *open_loops; /* of this interpreter, linked by next_open */
+#ifdef Py_GIL_DISABLED
+    PyMutex loops_lock;
+#endif
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
@@ -67,8 +71,9 @@ struct LoopObject {
     PyObject
         *resume;  /* borrowed: the value with which a coroutine is being resumed, see py_task.c */
     bool driving; /* a coroutine is being stepped by us, not by asyncio */
-    struct contexts contexts; /* py_context.c */
-    PromiseObject *roots;     /* first of the pending promises that are settled from outside */
+    struct contexts contexts;           /* py_context.c */
+    LoopObject *next_open, **prev_open; /* in state->open_loops; prev_open NULL: not there */
+    PromiseObject *roots; /* first of the pending promises that are settled from outside */
 #ifdef Py_GIL_DISABLED
     PyMutex roots_lock;
 #endif
@@ -159,6 +164,9 @@ void loop_close_wanted(LoopObject *loop);
 int loop_finish_asyncgens(LoopObject *loop);
 /* Loop.close(). 0 or -1. */
 int loop_close_now(LoopObject *loop);
+/* A subinterpreter ends: closes what is open, whichever thread made it. A thread of a pool that was
+ * left would be a fatal error. */
+void loops_end(module_state *state);
 /* What every loop does for the core, and the end of a job or of work that will never run. py_host.c
  */
 extern const struct cp_host loop_host;

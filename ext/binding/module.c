@@ -114,6 +114,15 @@ static PyObject *cp_close_thread_loop(PyObject *module, PyObject *Py_UNUSED(args
     return err < 0 || PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
+static PyObject *cp_close_loops(PyObject *module, PyObject *args) {
+    PyObject *closed = cp_close_thread_loop(module, args);
+    PyObject *raised = closed ? NULL : take_raised();
+    loops_end(state_of_module(module));
+    if (raised)
+        restore_raised(raised);
+    return closed;
+}
+
 static PyObject *cp_set_current_loop(PyObject *module, PyObject *loop) {
     LoopObject *outer;
     if (!Py_IS_TYPE(loop, state_of_module(module)->Loop))
@@ -132,6 +141,7 @@ static PyMethodDef module_methods[] = {
     {"sleep", FASTCALL(cp_sleep), METH_FASTCALL, sleep_doc},
     {"_current_loop", cp_current_loop, METH_NOARGS, "This thread's loop, or None."},
     {"_close_thread_loop", cp_close_thread_loop, METH_NOARGS, "Closes this thread's loop, if any."},
+    {"_close_loops", cp_close_loops, METH_NOARGS, "The same at the end of the interpreter."},
     {"_set_current_loop", cp_set_current_loop, METH_O, "Makes a Loop this thread's."},
     {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
     {"connect_tcp", FASTCALL(cp_connect_tcp), METH_VARARGS | METH_KEYWORDS, cp_connect_tcp_doc},

@@ -1,6 +1,7 @@
 /* ab.c - see ab.h: the run as a whole. Read `measure` for the shape of it. */
 #include "ab.h"
 #include "ab_arms.h"
+#include "ab_ir.h"
 #include "facts.h"
 #include "pair.h"
 #include "policy.h"
@@ -135,6 +136,12 @@ static int open_journal(struct ab_session *s, int flags, struct err *err) {
                    strerror(errno));
 }
 
+static void remove_journal(struct ab_session *s) {
+    char path[GB_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/journal.jsonl", s->result->folder);
+    unlink(path);
+}
+
 /* The folder's path must hold for processes that run elsewhere. */
 static int choose_folder(struct ab_session *s, const char *folder, struct err *err) {
     char real[PATH_MAX];
@@ -162,9 +169,12 @@ static int begin_new(struct ab_session *s, struct err *err) {
     run_name(run);
     snprintf(folder, sizeof folder, "%s/results/runs/%s-ab", s->driver.home, run->run_id);
     if (choose_folder(s, o->output ? o->output : folder, err) < 0 ||
-        open_journal(s, O_CREAT | O_EXCL, err) < 0 ||
-        arms_open(s->result, o, &s->driver, err) < 0 || make_benchmarks(s, err) < 0)
+        open_journal(s, O_CREAT | O_EXCL, err) < 0)
         return -1;
+    if (arms_open(s->result, o, &s->driver, err) < 0 || make_benchmarks(s, err) < 0) {
+        remove_journal(s); /* nothing began: the same folder may be tried again */
+        return -1;
+    }
     return ab_journal_header(s->journal, s->result, err);
 }
 
@@ -460,7 +470,33 @@ static int write_results(struct ab_session *s, struct err *err) {
     return ab_results_write(path, s->result, err);
 }
 
+/* The second signal, for those that it can explain. */
+static int count_instructions(struct ab_session *s, struct err *err) {
+    struct ab_result *result = s->result;
+    struct pair_context context = context_of(s);
+    for (int i = 0; i < result->nbenchmarks && !s->options->replay; i++) {
+        struct ab_benchmark *b = &result->benchmarks[i];
+        if (!ir_wanted(&result->plan, b))
+            continue;
+        if (s->options->progress != PROGRESS_NONE)
+            fprintf(stderr, "counting instructions of %s\n", b->cell.id);
+        if (ir_count(&context, b, result->folder, b->note, sizeof b->note, err) < 0 ||
+            ab_journal_benchmark(s->journal, b, err) < 0)
+            return -1;
+    }
+    for (int i = 0; i < result->nbenchmarks; i++) {
+        if (result->plan.ir == AB_IR_ONLY)
+            ir_decide(&result->benchmarks[i]);
+        ir_explain(&result->benchmarks[i]);
+    }
+    if (result->plan.ir == AB_IR_ONLY)
+        ab_count_verdicts(result);
+    return 0;
+}
+
 static int finish(struct ab_session *s, struct err *err) {
+    if (count_instructions(s, err) < 0)
+        return -1;
     facts_at_end(&s->result->run);
     return write_results(s, err);
 }
@@ -471,7 +507,7 @@ static int measure(struct ab_session *s, struct err *err) {
     s->start_ns = now_ns();
     if (expect_again(s, err) < 0 || calibrate(s, err) < 0)
         return -1;
-    if (run_looks(s, err) < 0 || confirm(s, err) < 0)
+    if (s->result->plan.ir != AB_IR_ONLY && (run_looks(s, err) < 0 || confirm(s, err) < 0))
         return -1;
     return finish(s, err);
 }

@@ -104,7 +104,13 @@ struct ab_pair {
     int64_t duration_ns;
     char dropped[200]; /* "" or why this pair counts for nothing */
     bool failed;       /* dropped since a process failed */
+    bool disturbed;    /* dropped for its flags: the CPU time is good all the same */
 };
+
+/* What d is made of. Wall time is, as long as it can be: it holds all that a user waits for. Where
+ * more pairs than may be were disturbed, one-core CPU work is judged by its CPU time, which others
+ * on the core do not add to. Which of the two goes by the disturbance alone, never by d. */
+enum ab_measure { AB_WALL, AB_CPU_TIME };
 
 /* Of the d of one benchmark and stage, or of a null control. n = 0: none. */
 struct ab_stats {
@@ -116,6 +122,8 @@ struct ab_stats {
     double p_slower, p_faster, p_holm;
     double sd_builds;   /* of the means by build of the candidate; 0 for one build */
     const char *method; /* "t" or "boot-t" */
+    enum ab_measure measure;
+    int disturbed; /* pairs that wall time could not use; of them, CPU time used what it could */
 };
 
 struct ab_benchmark {
@@ -159,12 +167,15 @@ enum gb_exit ab_exit(const struct ab_result *result, bool strict);
 /* ab_stats.c: stats and verdicts of all benchmarks from their pairs, as of the look that they have
  * reached. Pure but for memory; called again after more pairs. `last`: no more looks follow. */
 void ab_decide(struct ab_result *result, int look, bool last);
+/* Fills counts and the verdict of the whole. */
+void ab_count_verdicts(struct ab_result *result);
 /* Takes back "regressed" where the pairs of stage 2 do not show it again. */
 void ab_confirm(struct ab_result *result);
 /* d of the kept pairs of a stage with a number below `before`; `arm` is AB_CAND or AB_NULL.
  * Returns how many; *dropped how many were not kept; d and builds have room for AB_PAIRS_MAX. */
 int ab_differences(const struct ab_benchmark *benchmark, int stage, int before,
-                   enum ab_arm_index arm, double *d, int *builds, int *dropped);
+                   enum ab_arm_index arm, enum ab_measure measure, double *d, int *builds,
+                   int *dropped);
 
 /* ab_results.c: the journal, a JSON object a line, fsynced; and results.json. A torn last line of a
  * journal is not read, and ab_journal_mend cuts it off, so that what is appended starts on a line

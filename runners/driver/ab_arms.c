@@ -150,24 +150,39 @@ static int make_builds(const struct opening *o, int which, int generation, struc
 /* A longer path makes a larger environment, which moves the stack: all builds get equally long
  * ones. */
 static int link_build(const struct ab_result *result, struct ab_build *build, struct err *err) {
-    snprintf(build->path, sizeof build->path, "%.*s/arms/%s", GB_PATH_MAX - 32, result->folder,
-             build->id);
+    char id[sizeof build->id];
+    memcpy(id, build->id, sizeof id);
+    snprintf(build->path, sizeof build->path, "%.*s/arms/%s", GB_PATH_MAX - 32, result->folder, id);
     unlink(build->path);
     if (symlink(build->target, build->path) == 0)
         return 0;
     return err_set(err, GB_RUNTIME, "cannot link %s: %s", build->path, strerror(errno));
 }
 
+/* The interpreter itself, where `python` is a script that starts it: one process less in each of
+ * ours, and tools that follow no exec see it. */
+static int real_python(const struct opening *o, const char *python, char *real, size_t room,
+                       struct err *err) {
+    char *argv[] = {(char *)python, "-c", "import sys; print(sys.executable)", NULL};
+    if (run_capture(o->driver, argv, real, room, err) < 0)
+        return -1;
+    if (!*real)
+        snprintf(real, room, "%s", python);
+    return 0;
+}
+
 static int open_registries(const struct opening *o, int which, int from, struct err *err) {
     struct ab_arm *arm = &o->result->arms[which];
+    char python[GB_PATH_MAX];
+    if (real_python(o, python_of(o, which), python, sizeof python, err) < 0)
+        return -1;
     for (int i = from; i < arm->nbuilds; i++) {
         struct ab_build *build = &arm->builds[i];
         if (link_build(o->result, build, err) < 0)
             return -1;
         if (!(build->reg = malloc(sizeof *build->reg)))
             return err_set(err, GB_RUNTIME, "out of memory");
-        if (i == 0 &&
-            registry_of_build(build->reg, o->driver, build->path, python_of(o, which), err) < 0)
+        if (i == 0 && registry_of_build(build->reg, o->driver, build->path, python, err) < 0)
             return -1;
         if (i > 0) {
             *build->reg = *arm->builds[0].reg;

@@ -75,10 +75,11 @@ static json_t *side_json(const struct ab_side *side) {
 static json_t *pair_json(const struct ab_result *result, const struct ab_pair *pair) {
     json_t *builds = json_array(),
            *object =
-               json_pack("{si si ss sI sI si sI sb}", "stage", pair->stage, "i", pair->index,
+               json_pack("{si si ss sI sI si sI sb sb}", "stage", pair->stage, "i", pair->index,
                          "order", pair->order, "hashseed", (json_int_t)pair->hash_seed, "pad_b",
                          (json_int_t)pair->pad_b, "first_core", pair->first_core, "duration_ns",
-                         (json_int_t)pair->duration_ns, "failed", (int)pair->failed);
+                         (json_int_t)pair->duration_ns, "disturbed", (int)pair->disturbed, "failed",
+                         (int)pair->failed);
     json_object_set_new(object, "dropped",
                         *pair->dropped ? json_string(pair->dropped) : json_null());
     for (int arm = 0; arm < result->plan.arms; arm++) {
@@ -132,13 +133,14 @@ static json_t *header_json(const struct ab_result *result) {
 static json_t *stats_json(const struct ab_stats *s) {
     if (s->n == 0)
         return json_null();
-    return json_pack("{si si so s[oo] so so so so so so so so so so ss}", "n", s->n, "dropped",
-                     s->dropped, "ratio", number(s->ratio), "ci95", number(s->lo95),
+    return json_pack("{si si so s[oo] so so so so so so so so so so ss ss si}", "n", s->n,
+                     "dropped", s->dropped, "ratio", number(s->ratio), "ci95", number(s->lo95),
                      number(s->hi95), "hodges_lehmann", number(s->hodges_lehmann), "lower",
                      number(s->lower), "upper", number(s->upper), "p_slower", number(s->p_slower),
                      "p_faster", number(s->p_faster), "p_holm", number(s->p_holm), "sd_d",
                      number(s->sd), "lag1", number(s->lag1), "mde95", number(s->mde95), "sd_builds",
-                     number(s->sd_builds), "method", s->method ? s->method : "none");
+                     number(s->sd_builds), "method", s->method ? s->method : "none", "measure",
+                     s->measure == AB_WALL ? "wall" : "cpu", "disturbed", s->disturbed);
 }
 
 static json_t *why_json(const char *why) {
@@ -390,6 +392,7 @@ static int read_pair(const json_t *object, const struct ab_result *result, struc
     pair->first_core = (int)read_whole(object, "first_core");
     pair->duration_ns = read_whole(object, "duration_ns");
     pair->failed = json_is_true(json_object_get(object, "failed"));
+    pair->disturbed = json_is_true(json_object_get(object, "disturbed"));
     read_text(object, "dropped", pair->dropped, sizeof pair->dropped);
     for (int arm = 0; arm < result->plan.arms; arm++) {
         pair->builds[arm] = build_by_id(json_string_value(json_array_get(builds, (size_t)arm)));

@@ -29,6 +29,8 @@ static const char help[] =
     "      --slice-ms MS     length of a slice, 50 to 250 (default: 70)\n"
     "      --builds N        differently linked builds of each git ref, 1 to 4 (default: 3)\n"
     "      --budget S        stop measuring after so many seconds\n"
+    "      --ir HOW          count instructions with callgrind: auto (where there is something to "
+    "explain), off or only\n"
     "      --no-confirm      do not measure again what is slower\n"
     "      --strict          inconclusive is an error\n"
     "      --seed N          of the plan and the intervals\n"
@@ -55,6 +57,7 @@ enum {
     O_SLICE_MS,
     O_BUILDS,
     O_BUDGET,
+    O_IR,
     O_NO_CONFIRM,
     O_NO_CONTROL,
     O_STRICT,
@@ -81,6 +84,7 @@ static const struct option known[] = {
     {"slice-ms", 1, 0, O_SLICE_MS},
     {"builds", 1, 0, O_BUILDS},
     {"budget", 1, 0, O_BUDGET},
+    {"ir", 1, 0, O_IR},
     {"no-confirm", 0, 0, O_NO_CONFIRM},
     {"no-control", 0, 0, O_NO_CONTROL},
     {"strict", 0, 0, O_STRICT},
@@ -149,6 +153,16 @@ static int progress_option(struct ab_options *o, struct err *err) {
     return err_set(err, GB_USAGE, "--progress: auto, plain or none expected, not '%s'", optarg);
 }
 
+static int ir_option(struct ab_options *o, struct err *err) {
+    static const char *const names[] = {"auto", "off", "only"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(optarg, names[i])) {
+            o->ir = (enum ab_ir_mode)i;
+            return 0;
+        }
+    return err_set(err, GB_USAGE, "--ir: auto, off or only expected, not '%s'", optarg);
+}
+
 static int slices_option(struct ab_options *o, struct err *err) {
     if (whole_option("--slices", 2, AB_SLICES_MAX, &o->slices, err) < 0)
         return -1;
@@ -173,6 +187,8 @@ static int set_number(struct ab_options *o, int option, struct err *err) {
         return ratio_option("--alpha", 0, 0.2, &o->alpha, err);
     case O_BUDGET:
         return ratio_option("--budget", 0, 1e6, &o->budget_s, err);
+    case O_IR:
+        return ir_option(o, err);
     case O_PAIRS:
         return pairs_option(o, err);
     case O_SLICES:

@@ -34,9 +34,9 @@ static json_t *line_json(const struct ab_result *r) {
                                         verdict_name(b->verdict), "stats", stats_json(&b->stats),
                                         "null_control", stats_json(&b->null)));
     }
-    return json_pack("{ss ss ss ss so so s{ss ss ss} ss so so}", "schema", "gilbench/history",
-                     "schema_version", "1.0", "run_id", r->run.run_id, "created_utc",
-                     r->run.created_utc, "base", arm_json(&r->arms[AB_BASE]), "cand",
+    return json_pack("{ss ss ss ss ss so so s{ss ss ss} ss so so}", "type", "gate", "schema",
+                     "gilbench/history", "schema_version", "1.0", "run_id", r->run.run_id,
+                     "created_utc", r->run.created_utc, "base", arm_json(&r->arms[AB_BASE]), "cand",
                      arm_json(&r->arms[AB_CAND]), "machine", "cpu_model",
                      fact_find(&r->run, "cpu_model"), "topology", fact_find(&r->run, "topology"),
                      "python", fact_find(&r->run, "python"), "verdict", verdict_name(r->verdict),

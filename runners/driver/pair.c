@@ -180,7 +180,7 @@ static void judge(struct pair_state *state) {
         snprintf(pair->dropped, sizeof pair->dropped, "a core was taken away or changed");
     else if (state->clock_stepped)
         snprintf(pair->dropped, sizeof pair->dropped, "the clock was set in mid-pair");
-    else if (pair_is_disturbed(flags, n))
+    else if ((pair->disturbed = pair_is_disturbed(flags, n)))
         snprintf(pair->dropped, sizeof pair->dropped, "disturbed: %s", names);
 }
 

@@ -31,7 +31,7 @@ struct trial_state {
 static const char load_program[] = "{build}/load";
 
 struct command {
-    char text[GB_ARGS_MAX * 160];
+    char text[2 * GB_PATH_MAX + GB_ARGS_MAX * 160];
     char params[GB_PARAMS_MAX + 2][2 * GB_NAME_MAX + 2];
     char *words[GB_ARGS_MAX + 1];
     int count;
@@ -84,9 +84,11 @@ static int await_ready(struct trial_state *state, struct child *child, struct at
 
 static int start_adapter(struct trial_state *state, int store_port, struct err *err) {
     struct command command;
-    char model[2 * GB_NAME_MAX], port[16];
+    char model[2 * GB_NAME_MAX], port[16], program[GB_PATH_MAX + 1024];
     cell_model(state->cell, model, sizeof model);
-    make_command(&command, state, state->context->reg, state->model->command, model);
+    snprintf(program, sizeof program, "%s%s", state->context->prefix ? state->context->prefix : "",
+             state->model->command);
+    make_command(&command, state, state->context->reg, program, model);
     if (store_port) {
         snprintf(port, sizeof port, "%d", store_port);
         add_param(&command, state->cell->nparams, "store_port", port);

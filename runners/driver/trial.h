@@ -11,6 +11,7 @@ struct trial_context {
     const struct machine *machine;
     const struct store_model *store;
     uint64_t seed;
+    const char *prefix; /* NULL, or words to put before an adapter's command, ended by a blank */
 };
 
 /* Runs it. What goes wrong in the measured processes makes the rep void (void_reason, void_code)

@@ -1,12 +1,13 @@
 /* verdict.c - see verdict.h. */
 #include "verdict.h"
+#include "../stats/paired.h"
 #include "drop.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PAIRS_LEAST = 7 }; /* 2^-7 < 0.01: fewer cannot decide */
+enum { PAIRS_LEAST = 7 }; /* paired_least(0.01): fewer cannot decide */
 
 static const char *const names[AB_VERDICTS] = {"ok",           "improved",     "regressed",
                                                "inconclusive", "contaminated", "invalid"};
@@ -90,7 +91,7 @@ struct verdict verdict_of(const struct verdict_facts *f, const struct verdict_ru
     if (v.verdict == AB_INCONCLUSIVE)
         add(&reasons, "between %.3f and %.3f; %.1f %% could have been seen with 95 %% power",
             f->lower, f->upper, 100 * f->mde95);
-    if (f->lag1 > 0.3)
+    if (paired_is_serial(f->lag1, (size_t)f->n))
         add(&reasons, "pairs resemble the one before (lag-1 correlation %.2f): intervals widened",
             f->lag1);
     return v;

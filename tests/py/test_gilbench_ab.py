@@ -227,7 +227,7 @@ def recorded(tmp_path_factory):
     return folder
 
 
-def trace(recorded, path, d, null=lambda i: 0.001 * (-1) ** i, dropped=()):
+def trace(recorded, path, d, null=lambda i: 0.001 * (-1) ** i, dropped=(), disturbed=(), cpu=None):
     """The recorded journal, with the candidate's slices e^d(i) times as long as the baseline's."""
     lines = journal(recorded / "out" / "journal.jsonl")
     for line in lines:
@@ -235,9 +235,13 @@ def trace(recorded, path, d, null=lambda i: 0.001 * (-1) ** i, dropped=()):
             continue
         pair = line["pair"]
         i = pair["i"]
-        pair["failed"], pair["dropped"] = False, "disturbed: steal" if i in dropped else None
+        pair["failed"], pair["dropped"] = False, "the clock was set in mid-pair" if i in dropped else None
+        pair["disturbed"] = False
+        if i in disturbed:
+            pair["dropped"], pair["disturbed"] = "disturbed: pressure", True
         for arm, factor in (("A", 1), ("B", math.exp(d(i))), ("A2", math.exp(null(i)))):
             pair[arm]["slices_ns"] = [round(70e6 * factor), round(70e6 * factor)]
+            pair[arm]["cpu_ns"] = [round(71e6 * (math.exp(cpu(i)) if cpu and arm == "B" else factor))] * 2
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
@@ -273,6 +277,16 @@ def test_verdicts(recorded, tmp_path, verdict, code, how):
     assert benchmark["verdict"] == verdict, benchmark["why"]
     if verdict == "inconclusive":
         assert benchmark["why"]
+
+
+@pytest.mark.parametrize("cpu, verdict", [(0.06, "regressed"), (0, "ok"), (-0.06, "improved")])
+def test_where_too_many_pairs_are_disturbed_cpu_time_is_judged(recorded, tmp_path, cpu, verdict):
+    """The wall time of the disturbed pairs says twice as long; the CPU time knows better."""
+    wall, disturbed = noisy(0, 0.01), range(0, 24, 2)
+    done, benchmark = replay(recorded, tmp_path, d=lambda i: 0.7 if i in disturbed else wall(i), cpu=noisy(cpu, 0.01), disturbed=disturbed)
+    assert benchmark["verdict"] == verdict, benchmark["why"]
+    assert benchmark["stats"]["measure"] == "cpu" and benchmark["stats"]["dropped"] == 0
+    assert any("6 of 12 pairs were disturbed: judged by CPU time" in why for why in benchmark["why"])
 
 
 def test_strict_makes_inconclusive_an_error(recorded, tmp_path):
@@ -390,3 +404,95 @@ def test_a_budget_is_kept(tmp_path):
     assert time.monotonic() - start < 15  # calibration and start-up included
     (benchmark,) = results(tmp_path)["benchmarks"]
     assert sum(pair["duration_ns"] for pair in benchmark["pairs"]) <= 6.6e9
+
+
+# ---- Git refs
+
+MAKEFILE = """OBJECTS := $(patsubst %.c,%.o,runners/adapters/fake.c runners/load/child.c runners/stats/hist.c \\
+  $(filter-out workloads/reference.c,$(wildcard workloads/*.c)))
+ext: ; mkdir -p build/release/python
+build/release/fake: $(OBJECTS) ; mkdir -p build/release; $(CC) $^ -o $@ -lcrypto -lm
+build/release/pthreads: build/release/fake ; cp $< $@
+%.o: %.c ; $(CC) -O1 -D_GNU_SOURCE -c $< -o $@
+"""
+
+
+def git(repository, *args):
+    return subprocess.run(["git", "-C", repository, *args], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def branch(repository, name, start, path, old, new):
+    git(repository, "checkout", "-q", "-b", name, start)
+    file = repository / path
+    assert file.read_text().count(old)
+    file.write_text(file.read_text().replace(old, new))
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", name)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """This tree as a repository of its own, with a Makefile that builds the fake alone, and branches that change it."""
+    path = tmp_path_factory.mktemp("git") / "home"
+    for part in ("runners", "workloads", "scripts"):
+        shutil.copytree(os.path.join(HOME, part), path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (path / "Makefile").write_text(MAKEFILE)
+    git(path, "init", "-q", "-b", "base")
+    git(path, "add", "-A")
+    git(path, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "base")
+    branch(path, "slower", "base", "runners/adapters/fake.c", "SPIN_STEPS = 10000", "SPIN_STEPS = 16000")
+    branch(path, "broken", "base", "runners/adapters/fake.c", "int main(", "int main(oops ")
+    branch(path, "wrong", "base", "workloads/common.c", "0x100000001b3u", "0x100000001b5u")
+    return path
+
+
+def ab_refs(repository, folder, base, cand, *args):
+    where = ["--matrix", matrix(folder), "-o", folder / "out", *FAST, "--builds", "2"]
+    env = {**os.environ, "PYTHON": sys.executable, "GILBENCH_HOME": str(repository)}
+    command = [GILBENCH, "ab", base, cand, *map(str, where), *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+
+
+def test_two_commits_are_built_linked_anew_and_measured(repository, tmp_path):
+    done = ab_refs(repository, tmp_path, "base", "slower", "--pairs", "8", "--alpha", "0.05")
+    assert done.returncode in (3, 5), done.stderr
+    run = results(tmp_path)
+    for arm, ref in (("A", "base"), ("B", "slower"), ("A2", "base")):
+        assert run["arms"][arm]["git"] == git(repository, "rev-parse", ref) and run["arms"][arm]["kind"] == "git"
+    assert len({build["link_seed"] for arm in ("A", "A2") for build in run["arms"][arm]["builds"]}) >= 4
+    programs = {arm: [(tmp_path / "out" / "arms" / f"{arm}{i}" / "fake").read_bytes() for i in (0, 1)] for arm in "ABN"}
+    assert len(set(programs["A"] + programs["N"])) == 4  # four orders, four programs
+    (benchmark,) = run["benchmarks"]
+    assert {tuple(pair["builds"]) for pair in benchmark["pairs"] if pair["stage"] == 1} >= {("A0", "B0", "N0")} or len(benchmark["pairs"]) < 8
+    assert median_ratio(benchmark) == pytest.approx(1.6, rel=0.2)
+    if done.returncode == 3:  # confirmed on builds that had no part in finding it
+        assert {name for pair in benchmark["pairs"] if pair["stage"] == 2 for name in pair["builds"]} == {"A2", "A3", "B2", "B3", "N2", "N3"}
+
+
+def test_refs_that_cannot_be_measured(repository, tmp_path):
+    done = ab_refs(repository, tmp_path, "base", "nosuch")
+    assert done.returncode == 2 and "'nosuch' is no git ref" in done.stderr
+    done = ab_refs(repository, tmp_path, "base", "broken")
+    assert done.returncode == 1 and "does not build" in done.stderr and "fake.c" in done.stderr
+    done = ab_refs(repository, tmp_path, "base", "wrong")
+    assert done.returncode == 6
+    assert "candidate (build B" in results(tmp_path)["benchmarks"][0]["why"][0] and "checksum" in done.stdout
+
+
+# ---- Instructions
+
+
+@pytest.mark.skipif(not shutil.which("valgrind") or not shutil.which("setarch"), reason="no valgrind or no setarch")
+def test_instructions_say_how_much_more_work_it_is(tmp_path):
+    """5 % more steps are 5 % more instructions, whatever else runs on this machine."""
+    done = ab(tmp_path, "--ir", "only", cand="pad=50")
+    assert done.returncode == 0, done.stderr
+    (benchmark,) = results(tmp_path)["benchmarks"]
+    (base,), (cand,) = benchmark["ir"]["A"], benchmark["ir"]["B"]
+    assert cand / base == pytest.approx(1.05, abs=0.003)
+    assert benchmark["verdict"] == "inconclusive"  # instructions alone make no regression
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "b" / "fake.conf").write_text("")
+    assert ab(tmp_path, "--ir", "only").returncode == 0
+    (benchmark,) = results(tmp_path)["benchmarks"]
+    assert benchmark["ir"]["B"][0] / benchmark["ir"]["A"][0] == pytest.approx(1, abs=0.0005)
+    assert benchmark["verdict"] == "ok"
