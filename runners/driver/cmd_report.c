@@ -41,8 +41,8 @@ static void write_numbers(FILE *out, const struct result *r) {
 }
 
 static void write_row(FILE *out, const struct result *r) {
-    char model[2 * GB_NAME_MAX], params[256];
-    cell_model(&r->cell, model, sizeof model);
+    char model[3 * GB_NAME_MAX], params[256];
+    cell_label(&r->cell, model, sizeof model);
     format_params(params, sizeof params, &r->cell);
     fprintf(out, "| %s | %s | ", model, params);
     if (*r->cell.not_run)
@@ -92,11 +92,11 @@ static void write_answer(FILE *out, const struct runset *run, const char *worklo
     for (int i = 0; i < run->nresults; i++) {
         const struct result *r = &run->results[i];
         const struct estimate *e = (const struct estimate *)((const char *)r + offset);
-        char model[2 * GB_NAME_MAX], text[96];
+        char model[3 * GB_NAME_MAX], text[96];
         if (!result_has_number(r) || strcmp(r->cell.workload, workload) ||
             sscanf(axis_text(r, axis), "%d", &value) != 1 || value != x || !e->n)
             continue;
-        cell_model(&r->cell, model, sizeof model);
+        cell_label(&r->cell, model, sizeof model);
         format_interval(text, sizeof text, e, format);
         fprintf(out, "%s%s %s", comma, model, text);
         comma = "; ";
@@ -172,6 +172,8 @@ static void write_repeat(FILE *out, const struct runset *run) {
         fprintf(out, " --only '%s'", only);
     if (*store && strcmp(store, "embedded"))
         fprintf(out, " --store %s", store);
+    if (*fact_find(run, "pythons"))
+        fprintf(out, " --pythons '%s'", fact_find(run, "pythons"));
     fputs("\n```\n\nThe plan is a function of matrix and seed: the same cells in the same order. "
           "Every raw sample is in results.json.\n",
           out);

@@ -38,7 +38,7 @@ struct err {
 int err_set(struct err *err, enum gb_exit code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-enum { GB_NAME_MAX = 64, GB_PARAMS_MAX = 16 };
+enum { GB_NAME_MAX = 64, GB_PARAMS_MAX = 16, GB_LABEL_MAX = 32 };
 
 /* key=value, in the order of the matrix file; both strings are owned by the structure that holds
  * them. */
@@ -55,6 +55,7 @@ struct cell {
     char workload[GB_NAME_MAX]; /* as the register of workloads names it */
     char model[GB_NAME_MAX];    /* "promise" */
     char variant[GB_NAME_MAX];  /* "await" or "" */
+    char python[GB_LABEL_MAX];  /* label of its interpreter where a run has several, else "" */
     enum gb_kind kind;
     struct param params[GB_PARAMS_MAX];
     int nparams;

@@ -83,10 +83,23 @@ void cell_model(const struct cell *cell, char *text, size_t room) {
     snprintf(text, room, *cell->variant ? "%s:%s" : "%s", cell->model, cell->variant);
 }
 
-static void name_cell(struct cell *cell) {
-    char model[2 * GB_NAME_MAX], id[sizeof cell->id];
+void cell_label(const struct cell *cell, char *text, size_t room) {
     size_t used;
-    cell_model(cell, model, sizeof model);
+    cell_model(cell, text, room);
+    used = strlen(text);
+    if (*cell->python)
+        snprintf(text + used, room - used, "@%s", cell->python);
+}
+
+bool cell_same_model(const struct cell *a, const struct cell *b) {
+    return !strcmp(a->model, b->model) && !strcmp(a->variant, b->variant) &&
+           !strcmp(a->python, b->python);
+}
+
+void cell_name(struct cell *cell) {
+    char model[3 * GB_NAME_MAX], id[sizeof cell->id];
+    size_t used;
+    cell_label(cell, model, sizeof model);
     used = (size_t)snprintf(id, sizeof id, "%s/%s/", cell->workload, model);
     for (int i = 0; i < cell->nparams && used < sizeof id; i++)
         used += (size_t)snprintf(id + used, sizeof id - used, "%s%s=%s", i ? "," : "",
@@ -97,7 +110,7 @@ static void name_cell(struct cell *cell) {
 static int add_cell(struct matrix *matrix, struct cell cell, const struct settings *s,
                     const struct ini *ini, const struct ini_section *section, struct err *err) {
     const char *workers = cell_param(&cell, "workers");
-    name_cell(&cell);
+    cell_name(&cell);
     for (int i = 0; i < matrix->ncells; i++)
         if (!strcmp(matrix->cells[i].id, cell.id))
             return err_at(err, ini, section->line, section->column,

@@ -58,22 +58,59 @@ int command_words(const struct registry *reg, const char *command, char *text, s
 
 /* ---- The interpreter */
 
+/* Each module is imported in a process of its own: one that crashes, or turns the GIL on, says
+ * nothing of the next. */
 static const char probe[] =
-    "import platform, sysconfig, sys, importlib.util as u\n"
-    "print('cpython-' + platform.python_version(), "
-    "int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))\n"
+    "import os, platform, sysconfig, sys\n"
+    "free = bool(sysconfig.get_config_var('Py_GIL_DISABLED'))\n"
+    "def gil(): return getattr(sys, '_is_gil_enabled', lambda: True)()\n"
+    "def answer(name):\n"
+    "    before = gil()\n"
+    "    try: __import__(name)\n"
+    "    except Exception as e:\n"
+    "        return 'does not import: ' + ' '.join(f'{type(e).__name__}: {e}'.split())\n"
+    "    return 'yes' if gil() == before else 'turns the GIL on when it is imported'\n"
+    "print('cpython-' + platform.python_version(), int(free), flush=True)\n"
     "for name in sys.argv[1:]:\n"
-    "    try:\n        __import__(name); print(name, 'yes')\n"
-    "    except Exception as e: print(name, ' '.join(f'{type(e).__name__}: {e}'.split()))\n";
+    "    child = os.fork()\n"
+    "    if not child:\n"
+    "        print(name, answer(name), flush=True)\n"
+    "        os._exit(0)\n"
+    "    if os.waitpid(child, 0)[1]: print(name, 'crashes when it is imported', flush=True)\n";
+
+static void cannot_run(struct model *model, const struct registry *reg, const char *module,
+                       const char *why) {
+    if (*model->not_run)
+        return;
+    snprintf(model->not_run, sizeof model->not_run, "%.38s %.100s (%.20s)%s%.70s", module, why,
+             reg->python_version, *model->get ? "; get it by " : "", model->get);
+}
+
+/* The modules that models need, each once. */
+static int collect_needs(const struct registry *reg, char names[][GB_NAME_MAX], char **argv) {
+    int count = 0, column = 0;
+    for (int i = 0; i < reg->nmodels; i++) {
+        const char *rest = reg->models[i].needs;
+        while (count < GB_MODELS_MAX && next_word(&rest, names[count], GB_NAME_MAX, &column)) {
+            bool known = false;
+            for (int k = 0; k < count; k++)
+                known |= !strcmp(names[k], names[count]);
+            if (!known) {
+                argv[count] = names[count];
+                count++;
+            }
+        }
+    }
+    return count;
+}
 
 /* One run of the interpreter answers for all models: its version, and which of their modules
  * import. */
 static int probe_python(struct registry *reg, struct err *err) {
     char *argv[GB_MODELS_MAX + 4] = {reg->python, "-c", (char *)probe}, answer[8192], *line, *rest;
+    char names[GB_MODELS_MAX][GB_NAME_MAX];
     int argc = 3, gil_disabled = 0;
-    for (int i = 0; i < reg->nmodels; i++)
-        if (*reg->models[i].needs)
-            argv[argc++] = reg->models[i].needs;
+    argc += collect_needs(reg, names, argv + argc);
     if (run_capture(reg, argv, answer, sizeof answer, err) < 0)
         return -1;
     rest = answer;
@@ -85,10 +122,8 @@ static int probe_python(struct registry *reg, struct err *err) {
     while ((line = strsep(&rest, "\n"))) {
         char *name = strsep(&line, " ");
         for (int i = 0; line && i < reg->nmodels; i++)
-            if (!strcmp(reg->models[i].needs, name) && strcmp(line, "yes"))
-                snprintf(reg->models[i].not_run, sizeof reg->models[i].not_run,
-                         "%.63s does not import under %.63s: %.80s", name, reg->python_version,
-                         line);
+            if (has_word(reg->models[i].needs, name) && strcmp(line, "yes"))
+                cannot_run(&reg->models[i], reg, name, line);
     }
     return 0;
 }
@@ -115,6 +150,7 @@ static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->kinds, ini_text(s, "kinds", ""));
     COPY(model->variants, ini_text(s, "variants", ""));
     COPY(model->needs, ini_text(s, "needs", ""));
+    COPY(model->get, ini_text(s, "get", ""));
     COPY(model->about, ini_text(s, "about", ""));
     COPY(model->loop, ini_text(s, "loop", "none"));
     model->hidden = ini_find(s, "hidden");
@@ -186,13 +222,21 @@ static int read_workloads(struct registry *reg, struct err *err) {
     return 0;
 }
 
-int registry_open(struct registry *reg, const char *python, struct err *err) {
+int registry_read(struct registry *reg, struct err *err) {
     memset(reg, 0, sizeof *reg);
-    COPY(reg->python, python);
-    if (registry_places(reg, err) < 0 || read_registers(reg, err) < 0 ||
-        read_workloads(reg, err) < 0)
+    if (registry_places(reg, err) < 0 || read_registers(reg, err) < 0)
         return -1;
+    return read_workloads(reg, err);
+}
+
+int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err) {
+    COPY(reg->python, python);
+    reg->with_gil = with_gil;
     return probe_python(reg, err);
+}
+
+int registry_open(struct registry *reg, const char *python, struct err *err) {
+    return registry_read(reg, err) < 0 ? -1 : registry_probe(reg, python, false, err);
 }
 
 const struct model *registry_model(const struct registry *reg, const char *name) {

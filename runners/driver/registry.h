@@ -15,6 +15,7 @@ enum {
 struct model {
     char name[GB_NAME_MAX], command[512], language[16], kinds[64], variants[256],
         needs[GB_NAME_MAX], about[200];
+    char get[120];  /* how to get what it needs */
     char loop[128]; /* the loop class that must be attested */
     bool hidden;
     char not_run[256]; /* "" or why it cannot run here */
@@ -35,6 +36,7 @@ struct registry {
     char home[GB_PATH_MAX], build[GB_PATH_MAX], python[GB_PATH_MAX];
     char python_version[64]; /* "cpython-3.11.2", as adapters attest it */
     bool free_threaded;      /* a build on which the GIL can be off */
+    bool with_gil;           /* and on which it is on by request: PYTHON_GIL=1 */
     struct model models[GB_MODELS_MAX];
     int nmodels;
     struct store_model stores[8];
@@ -46,6 +48,11 @@ struct registry {
 /* Finds home and build folders from this executable (or GILBENCH_HOME), reads the registers, probes
  * the interpreter. About 80 ms. */
 int registry_open(struct registry *reg, const char *python, struct err *err);
+
+/* The two halves of registry_open: all but the interpreter, then the interpreter. `with_gil`: as a
+ * free-threaded build is with PYTHON_GIL=1. */
+int registry_read(struct registry *reg, struct err *err);
+int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err);
 
 /* Only home and build, for verbs that run nothing. */
 int registry_places(struct registry *reg, struct err *err);

@@ -88,11 +88,11 @@ static json_t *cell_json(const struct cell *cell) {
     cell_model(cell, model, sizeof model);
     for (int i = 0; i < cell->nparams; i++)
         json_object_set_new(params, cell->params[i].key, json_string(cell->params[i].value));
-    return json_pack("{ss ss ss ss so si si si si sf ss}", "id", cell->id, "workload",
-                     cell->workload, "kind", kind_name(cell->kind), "model", model, "params",
-                     params, "samples", cell->samples, "warmup", cell->warmup, "cores", cell->cores,
-                     "peer_cores", cell->peer_cores, "timeout_s", cell->timeout_s, "not_run",
-                     cell->not_run);
+    return json_pack("{ss ss ss ss ss so si si si si sf ss}", "id", cell->id, "workload",
+                     cell->workload, "kind", kind_name(cell->kind), "model", model, "python",
+                     cell->python, "params", params, "samples", cell->samples, "warmup",
+                     cell->warmup, "cores", cell->cores, "peer_cores", cell->peer_cores,
+                     "timeout_s", cell->timeout_s, "not_run", cell->not_run);
 }
 
 static json_t *result_json(const struct result *result) {
@@ -313,6 +313,7 @@ static void read_cell(struct cell *cell, const json_t *object) {
     TEXT(object, "workload", cell->workload);
     TEXT(object, "model", model);
     TEXT(object, "kind", kind);
+    TEXT(object, "python", cell->python);
     TEXT(object, "not_run", cell->not_run);
     colon = strchr(model, ':');
     snprintf(cell->variant, sizeof cell->variant, "%.63s", colon ? colon + 1 : "");

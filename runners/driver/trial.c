@@ -138,10 +138,11 @@ static int mismatch(struct err *err, const char *what, const char *is, const cha
 static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
     const struct registry *reg = state->context->reg;
     bool python = !strcmp(state->model->language, "python");
-    const char *runtime = python ? reg->python_version : "c", *gil = python ? "on" : "none";
+    const char *runtime = python ? reg->python_version : "c";
+    const char *gil = !python ? "none" : reg->free_threaded && !reg->with_gil ? "off" : "on";
     if (strcmp(a->runtime, runtime))
         return mismatch(err, "runtime", a->runtime, runtime);
-    if (strcmp(a->gil, gil) && !(python && reg->free_threaded))
+    if (strcmp(a->gil, gil))
         return mismatch(err, "GIL", a->gil, gil);
     if (strcmp(a->loop, state->model->loop))
         return mismatch(err, "loop", a->loop, state->model->loop);
