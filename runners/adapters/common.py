@@ -143,12 +143,12 @@ def qualified(obj):
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
 
 
-def attestation(loop="none", build="none", start_method="none"):
+def attestation(loop="none", build="none", start_method="none", interp=None):
     facts = {
         "gil": gil(),
         "runtime": f"cpython-{platform.python_version()}",
         "loop": loop,
-        "interp": interpreter_id(),
+        "interp": interp or interpreter_id(),
         "affinity": affinity(),
         "build": build,
         "start_method": start_method,
@@ -192,6 +192,11 @@ class Wire:
         sys.exit(1)
 
 
+def load(name):
+    """The module of a workload."""
+    return importlib.import_module(name)
+
+
 def number(word, key, value):
     least = 1 if key in AT_LEAST_ONE else 0
     if value.isdecimal() and int(value) >= least:
@@ -200,11 +205,11 @@ def number(word, key, value):
 
 
 def parse(argv):
-    """(workload's module, variant, parameters); numbers where the standard value is one."""
+    """(workload, model with its variant, parameters); numbers where the standard value is one."""
     if len(argv) < 3:
         sys.exit(f"usage: {argv[0]} WORKLOAD MODEL[:VARIANT] key=value ...")
     try:
-        module = importlib.import_module(argv[1])
+        module = load(argv[1])
         known = {**COMMON, **module.PARAMS}
     except (ModuleNotFoundError, AttributeError):
         sys.exit(f"unknown workload '{argv[1]}'")
@@ -214,7 +219,7 @@ def parse(argv):
         if not equals or key not in known:
             sys.exit(f"unknown parameter '{word}' of {argv[1]}; there are: {' '.join(known)}")
         params[key] = number(word, key, value) if isinstance(known[key], int) else value
-    return module, argv[2].partition(":")[2], params
+    return argv[1], argv[2], params
 
 
 # ---- The life of an adapter
@@ -224,9 +229,12 @@ class Adapter:
     """One model. `loop`, `build` and `start_method` are attested; `setup` is not timed, `sample` is."""
 
     loop = build = start_method = "none"
+    interp = None  # where ops run, when it is not here
 
-    def __init__(self, module, variant, params):
-        self.module, self.variant, self.params = module, variant, params
+    def __init__(self, name, model, params):
+        self.name, self.module, self.params = name, load(name), params
+        self.model, _, self.variant = model.partition(":")
+        module = self.module
         self.kind = module.KIND
         self.size = params["workers" if module.KIND == "cpu" else "concurrency"]
         self.work = module.Workload(params)
@@ -246,7 +254,7 @@ class Adapter:
         pass
 
     def attest(self):
-        return attestation(self.loop, self.build, self.start_method)
+        return attestation(self.loop, self.build, self.start_method, self.interp)
 
 
 def run_samples(adapter, wire):

@@ -248,10 +248,12 @@ static int spread_cell(const struct interpreters *list, struct cell cell, struct
                        struct err *err) {
     for (int i = 0; i < list->count; i++) {
         const struct interpreter *one = &list->all[i];
-        const char *not_run =
-            one->reg ? registry_model(one->reg, cell.model)->not_run : one->not_run;
+
         snprintf(cell.python, sizeof cell.python, "%s", one->label);
-        snprintf(cell.not_run, sizeof cell.not_run, "%s", not_run);
+        snprintf(cell.not_run, sizeof cell.not_run, "%s", one->not_run);
+        if (one->reg)
+            model_reason(one->reg, registry_model(one->reg, cell.model), cell.variant, cell.not_run,
+                         sizeof cell.not_run);
         cell_name(&cell);
         if (add_cell(into, &cell, err) < 0)
             return -1;

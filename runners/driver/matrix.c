@@ -176,7 +176,10 @@ static int choose_model(struct cell *cell, const char *word, const struct regist
         return err_at(err, ini, key->line, column, "%s has no variants", name);
     snprintf(cell->model, sizeof cell->model, "%s", name);
     snprintf(cell->variant, sizeof cell->variant, "%s", *colon ? colon + 1 : "");
-    snprintf(cell->not_run, sizeof cell->not_run, "%s", model->not_run);
+    if (!model_supports(model, cell->variant, cell->workload, cell->kind))
+        return err_at(err, ini, key->line, column, "%s does not run %s; of its variants runs: %s",
+                      word, cell->workload, *model->limits ? model->limits : "nothing");
+    model_reason(reg, model, cell->variant, cell->not_run, sizeof cell->not_run);
     return 0;
 }
 

@@ -143,6 +143,31 @@ static bool on_path(const char *program) {
 
 /* ---- The registers */
 
+static void needs_program(struct model *model, const char *program) {
+    char text[sizeof model->not_run];
+    if (!program || on_path(program))
+        return;
+    snprintf(text, sizeof text, "%.60s is not on PATH%s%.100s", program,
+             *model->get ? "; get it by " : "", model->get);
+    COPY(model->not_run, text);
+}
+
+/* PREFIX or PREFIX_VARIANT = WORD ... of a section, as words VARIANT:WORD. */
+static void read_of_variants(char *text, size_t room, const struct ini_section *s,
+                             const char *prefix) {
+    size_t size = strlen(prefix), used = 0;
+    char word[GB_NAME_MAX];
+    int column = 0;
+    for (int i = 0; i < s->nkeys; i++) {
+        const char *key = s->keys[i].key, *rest = s->keys[i].value;
+        if (strncmp(key, prefix, size) || (key[size] && key[size] != '_'))
+            continue;
+        while (next_word(&rest, word, sizeof word, &column) && used < room)
+            used += (size_t)snprintf(text + used, room - used, "%s%s:%s", used ? " " : "",
+                                     key[size] ? key + size + 1 : "", word);
+    }
+}
+
 static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->name, s->name);
     COPY(model->command, ini_text(s, "command", ""));
@@ -153,7 +178,10 @@ static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->get, ini_text(s, "get", ""));
     COPY(model->about, ini_text(s, "about", ""));
     COPY(model->loop, ini_text(s, "loop", "none"));
+    read_of_variants(model->limits, sizeof model->limits, s, "supports");
+    read_of_variants(model->pythons, sizeof model->pythons, s, "oldest");
     model->hidden = ini_find(s, "hidden");
+    needs_program(model, ini_text(s, "needs_program", NULL));
 }
 
 static void read_store(struct store_model *store, const struct ini_section *s) {
@@ -244,6 +272,47 @@ const struct model *registry_model(const struct registry *reg, const char *name)
         if (!strcmp(reg->models[i].name, name))
             return &reg->models[i];
     return NULL;
+}
+
+/* The next of the words VARIANT:WHAT that are meant for this variant: its WHAT. */
+static bool next_of_variant(const char **list, const char *variant, char what[GB_NAME_MAX]) {
+    char word[2 * GB_NAME_MAX], *colon;
+    int column = 0;
+    while (next_word(list, word, sizeof word, &column)) {
+        colon = strchr(word, ':');
+        if ((size_t)(colon - word) != strlen(variant) || strncmp(word, variant, strlen(variant)))
+            continue;
+        snprintf(what, GB_NAME_MAX, "%.63s", colon + 1);
+        return true;
+    }
+    return false;
+}
+
+bool model_supports(const struct model *model, const char *variant, const char *workload,
+                    enum gb_kind kind) {
+    const char *list = model->limits;
+    char what[GB_NAME_MAX];
+    bool limited = false;
+    while (next_of_variant(&list, variant, what)) {
+        limited = true;
+        if (!strcmp(what, workload) || !strcmp(what, kind_name(kind)))
+            return true;
+    }
+    return !limited;
+}
+
+void model_reason(const struct registry *reg, const struct model *model, const char *variant,
+                  char *text, size_t room) {
+    const char *list = model->pythons;
+    char oldest[GB_NAME_MAX];
+    int major = 0, minor = 0, least = 0;
+    snprintf(text, room, "%s", model->not_run);
+    if (*text || !next_of_variant(&list, variant, oldest) || sscanf(oldest, "3.%d", &least) != 1)
+        return;
+    sscanf(reg->python_version, "cpython-%d.%d", &major, &minor);
+    if (minor < least)
+        snprintf(text, room, "needs Python %.20s or later, this is %.40s", oldest,
+                 reg->python_version);
 }
 
 const struct workload_info *registry_workload(const struct registry *reg, const char *name) {

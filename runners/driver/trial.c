@@ -138,9 +138,10 @@ static int mismatch(struct err *err, const char *what, const char *is, const cha
 static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
     const struct registry *reg = state->context->reg;
     bool python = !strcmp(state->model->language, "python");
-    const char *runtime = python ? reg->python_version : "c";
+    bool node = !strcmp(state->model->language, "javascript");
+    const char *runtime = python ? reg->python_version : node ? a->runtime : "c";
     const char *gil = !python ? "none" : reg->free_threaded && !reg->with_gil ? "off" : "on";
-    if (strcmp(a->runtime, runtime))
+    if (strcmp(a->runtime, runtime) || (node && strncmp(a->runtime, "node-", 5)))
         return mismatch(err, "runtime", a->runtime, runtime);
     if (strcmp(a->gil, gil))
         return mismatch(err, "GIL", a->gil, gil);
