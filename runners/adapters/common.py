@@ -193,7 +193,11 @@ class Wire:
 
 
 def load(name):
-    """The module of a workload."""
+    """The module of a workload: one of ours by its name, one of the user's by its path."""
+    if name.endswith(".py"):
+        import user
+
+        return user.load(name)
     return importlib.import_module(name)
 
 
@@ -210,16 +214,22 @@ def parse(argv):
         sys.exit(f"usage: {argv[0]} WORKLOAD MODEL[:VARIANT] key=value ...")
     try:
         module = load(argv[1])
-        known = {**COMMON, **module.PARAMS}
+        params = params_of(module, argv[1], argv[3:])
     except (ModuleNotFoundError, AttributeError):
         sys.exit(f"unknown workload '{argv[1]}'")
+    return argv[1], argv[2], params
+
+
+def params_of(module, name, words):
+    """All that the workload understands, with what the words say of it."""
+    known = {**COMMON, **module.PARAMS}
     params = dict(known)
-    for word in argv[3:]:
+    for word in words:
         key, equals, value = word.partition("=")
         if not equals or key not in known:
-            sys.exit(f"unknown parameter '{word}' of {argv[1]}; there are: {' '.join(known)}")
+            sys.exit(f"unknown parameter '{word}' of {name}; there are: {' '.join(known)}")
         params[key] = number(word, key, value) if isinstance(known[key], int) else value
-    return argv[1], argv[2], params
+    return params
 
 
 # ---- The life of an adapter

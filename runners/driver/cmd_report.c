@@ -172,6 +172,8 @@ static void write_repeat(FILE *out, const struct runset *run) {
         fprintf(out, " --only '%s'", only);
     if (*store && strcmp(store, "embedded"))
         fprintf(out, " --store %s", store);
+    if (*fact_find(run, "workload"))
+        fprintf(out, " --workload '%s'", fact_find(run, "workload"));
     if (*fact_find(run, "pythons"))
         fprintf(out, " --pythons '%s'", fact_find(run, "pythons"));
     fputs("\n```\n\nThe plan is a function of matrix and seed: the same cells in the same order. "

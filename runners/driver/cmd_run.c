@@ -4,6 +4,7 @@
 #include "interpreters.h"
 #include "progress.h"
 #include "trial.h"
+#include "user.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -30,6 +31,9 @@ static const char help[] =
     "      --timeout S     for each sample and each set-up, instead of the matrix' number\n"
     "      --store NAME    embedded (default) or redis, for client workloads\n"
     "      --python EXE    interpreter to measure (default: $PYTHON or python3)\n"
+    "      --workload FILE a workload of your own: see docs/examples/my_workload.py; without a "
+    "matrix, "
+    "every model that can run it\n"
     "      --pythons WORDS several interpreters, as 'python3.11 python3.13t'; auto: all that are "
     "found\n"
     "      --require       a cell that cannot run here is an error\n"
@@ -41,7 +45,7 @@ static const char help[] =
     "interrupted (--resume goes on)\n";
 
 struct options {
-    const char *matrix, *output, *resume, *only, *store, *python, *pythons;
+    const char *matrix, *output, *resume, *only, *store, *python, *pythons, *workload;
     int reps;
     int64_t seed; /* -1: the matrix' */
     double timeout_s;
@@ -53,6 +57,7 @@ struct session {
     struct options options;
     struct registry reg;
     struct interpreters pythons;
+    struct user_workload user; /* of --workload */
     struct machine machine;
     struct matrix matrix;
     struct runset run;
@@ -89,6 +94,9 @@ static int set_option(struct options *o, int option, struct err *err) {
         return 0;
     case 'p':
         o->python = optarg;
+        return 0;
+    case 'w':
+        o->workload = optarg;
         return 0;
     case 'y':
         o->pythons = optarg;
@@ -129,15 +137,16 @@ static int set_option(struct options *o, int option, struct err *err) {
 /* 1: help was printed. */
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
     static const struct option known[] = {
-        {"output", 1, 0, 'o'},  {"resume", 1, 0, 'r'},   {"only", 1, 0, 'O'},
-        {"reps", 1, 0, 'n'},    {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
-        {"store", 1, 0, 's'},   {"python", 1, 0, 'p'},   {"require", 0, 0, 'q'},
-        {"pythons", 1, 0, 'y'}, {"progress", 1, 0, 'P'}, {"help", 0, 0, 'h'},
-        {0, 0, 0, 0},
+        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},
+        {"only", 1, 0, 'O'},     {"reps", 1, 0, 'n'},
+        {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
+        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},
+        {"require", 0, 0, 'q'},  {"pythons", 1, 0, 'y'},
+        {"workload", 1, 0, 'w'}, {"progress", 1, 0, 'P'},
+        {"help", 0, 0, 'h'},     {0, 0, 0, 0},
     };
     int option;
-    *o = (struct options){
-        .matrix = "default", .store = "embedded", .python = default_python(), .seed = -1};
+    *o = (struct options){.store = "embedded", .python = default_python(), .seed = -1};
     while ((option = getopt_long(argc, argv, "o:h", known, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
@@ -156,6 +165,13 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 static int find_matrix(struct session *s, struct err *err) {
     char path[2 * PATH_MAX];
+    if (s->options.workload && !s->options.matrix) {
+        snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%s", s->user.name);
+        s->run.matrix_text = user_matrix(&s->user, &s->reg, s->machine.npus, err);
+        return s->run.matrix_text ? 0 : -1;
+    }
+    if (!s->options.matrix)
+        s->options.matrix = "default";
     snprintf(path, sizeof path, "%s/runners/matrix/%s.ini", s->reg.home, s->options.matrix);
     if (strchr(s->options.matrix, '/') || strchr(s->options.matrix, '.') || access(path, R_OK) < 0)
         snprintf(path, sizeof path, "%s", s->options.matrix);
@@ -278,6 +294,7 @@ static int begin_new(struct session *s, struct err *err) {
     facts_of_machine(&s->run, &s->machine);
     fact_add(&s->run, "store", s->options.store);
     fact_add(&s->run, "only", s->options.only);
+    fact_add(&s->run, "workload", s->user.file);
     add_pythons(s);
     name_run(&s->run, fact_find(&s->run, "commit"));
     if (s->options.output)
@@ -305,6 +322,9 @@ static int same_as_before(struct session *s, struct err *err) {
 }
 
 static int open_pythons(struct session *s, struct err *err) {
+    if (s->options.workload &&
+        user_open(&s->user, &s->reg, s->options.python, s->options.workload, err) < 0)
+        return -1;
     if (s->options.pythons)
         return interpreters_open(&s->pythons, &s->reg, s->options.pythons, err);
     return registry_probe(&s->reg, s->options.python, false, err);
@@ -313,6 +333,7 @@ static int open_pythons(struct session *s, struct err *err) {
 static int journal_cells(struct runset *run, void *arg, struct err *err) {
     struct session *s = arg;
     const char *only = fact_find(run, "only"), *store = fact_find(run, "store");
+    s->options.workload = *fact_find(run, "workload") ? fact_find(run, "workload") : NULL;
     s->options.pythons = *fact_find(run, "pythons") ? fact_find(run, "pythons") : NULL;
     if (open_pythons(s, err) < 0 || same_as_before(s, err) < 0)
         return -1;

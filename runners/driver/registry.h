@@ -9,6 +9,7 @@ enum {
     GB_MODELS_MAX = 64,
     GB_WORKLOADS_MAX = 64,
     GB_ARGS_MAX = 64,
+    GB_FILE_MAX = 600,
     GB_PATH_MAX = 3800
 }; /* room for a name behind it in PATH_MAX */
 
@@ -31,7 +32,8 @@ struct store_model {
 struct workload_info {
     char name[GB_NAME_MAX], about[200];
     enum gb_kind kind;
-    char keys[512]; /* words: parameters that it understands, the common ones included */
+    char keys[512];         /* words: parameters that it understands, the common ones included */
+    char file[GB_FILE_MAX]; /* of a user's workload, else "" */
 };
 
 struct registry {

@@ -39,12 +39,18 @@ static void add_param(struct command *command, int at, const char *key, const ch
     command->words[command->count] = NULL;
 }
 
+/* How children are told what to do: by its name, or by the user's file. */
+static const char *workload_word(const struct registry *reg, const struct cell *cell) {
+    const struct workload_info *workload = registry_workload(reg, cell->workload);
+    return workload && *workload->file ? workload->file : cell->workload;
+}
+
 static void make_command(struct command *command, const struct trial_state *state,
                          const char *program, char *model) {
     const struct cell *cell = state->cell;
     command->count = command_words(state->context->reg, program, command->text,
                                    sizeof command->text, command->words, GB_ARGS_MAX / 2);
-    command->words[command->count++] = (char *)cell->workload;
+    command->words[command->count++] = (char *)workload_word(state->context->reg, cell);
     command->words[command->count++] = model;
     for (int i = 0; i < cell->nparams; i++)
         add_param(command, i, cell->params[i].key, cell->params[i].value);
