@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "facts.h"
 #include "matrix.h"
+#include "scaling.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -172,6 +173,8 @@ static void write_repeat(FILE *out, const struct runset *run) {
         fprintf(out, " --only '%s'", only);
     if (*store && strcmp(store, "embedded"))
         fprintf(out, " --store %s", store);
+    if (*fact_find(run, "bind"))
+        fprintf(out, " --bind %s", fact_find(run, "bind"));
     if (*fact_find(run, "workload"))
         fprintf(out, " --workload '%s'", fact_find(run, "workload"));
     if (*fact_find(run, "pythons"))
@@ -200,6 +203,7 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))
             write_workload_table(out, run, run->results[i].cell.workload);
+    scaling_write(out, run);
     fputs("\n## Pictures\n", out);
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))

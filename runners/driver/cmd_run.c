@@ -1,4 +1,5 @@
 /* cmd_run.c - gilbench run: the whole pipeline. Read run_plan for the shape of it. */
+#include "bind.h"
 #include "cmd.h"
 #include "facts.h"
 #include "interpreters.h"
@@ -36,6 +37,8 @@ static const char help[] =
     "every model that can run it\n"
     "      --pythons WORDS several interpreters, as 'python3.11 python3.13t'; auto: all that are "
     "found\n"
+    "      --bind POLICY   which PUs cells get: compact, scatter, core, pu, or a list as 0,2,4-7; "
+    "`gilbench topology` shows them\n"
     "      --require       a cell that cannot run here is an error\n"
     "      --progress HOW  auto, plain or none\n"
     "\n"
@@ -45,7 +48,7 @@ static const char help[] =
     "interrupted (--resume goes on)\n";
 
 struct options {
-    const char *matrix, *output, *resume, *only, *store, *python, *pythons, *workload;
+    const char *matrix, *output, *resume, *only, *store, *python, *pythons, *workload, *bind;
     int reps;
     int64_t seed; /* -1: the matrix' */
     double timeout_s;
@@ -95,6 +98,9 @@ static int set_option(struct options *o, int option, struct err *err) {
     case 'p':
         o->python = optarg;
         return 0;
+    case 'b':
+        o->bind = optarg;
+        return 0;
     case 'w':
         o->workload = optarg;
         return 0;
@@ -137,13 +143,11 @@ static int set_option(struct options *o, int option, struct err *err) {
 /* 1: help was printed. */
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
     static const struct option known[] = {
-        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},
-        {"only", 1, 0, 'O'},     {"reps", 1, 0, 'n'},
-        {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
-        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},
-        {"require", 0, 0, 'q'},  {"pythons", 1, 0, 'y'},
-        {"workload", 1, 0, 'w'}, {"progress", 1, 0, 'P'},
-        {"help", 0, 0, 'h'},     {0, 0, 0, 0},
+        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},   {"only", 1, 0, 'O'},
+        {"reps", 1, 0, 'n'},     {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
+        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},   {"require", 0, 0, 'q'},
+        {"pythons", 1, 0, 'y'},  {"workload", 1, 0, 'w'}, {"bind", 1, 0, 'b'},
+        {"progress", 1, 0, 'P'}, {"help", 0, 0, 'h'},     {0, 0, 0, 0},
     };
     int option;
     *o = (struct options){.store = "embedded", .python = default_python(), .seed = -1};
@@ -295,6 +299,7 @@ static int begin_new(struct session *s, struct err *err) {
     fact_add(&s->run, "store", s->options.store);
     fact_add(&s->run, "only", s->options.only);
     fact_add(&s->run, "workload", s->user.file);
+    fact_add(&s->run, "bind", s->options.bind);
     add_pythons(s);
     name_run(&s->run, fact_find(&s->run, "commit"));
     if (s->options.output)
@@ -330,9 +335,19 @@ static int open_pythons(struct session *s, struct err *err) {
     return registry_probe(&s->reg, s->options.python, false, err);
 }
 
+static int bind_machine(struct session *s, struct err *err) {
+    if (s->options.bind && machine_bind(&s->machine, s->options.bind, err) < 0)
+        return -1;
+    s->reg.cores = s->machine.npus;
+    return 0;
+}
+
 static int journal_cells(struct runset *run, void *arg, struct err *err) {
     struct session *s = arg;
     const char *only = fact_find(run, "only"), *store = fact_find(run, "store");
+    s->options.bind = *fact_find(run, "bind") ? fact_find(run, "bind") : NULL;
+    if (bind_machine(s, err) < 0)
+        return -1;
     s->options.workload = *fact_find(run, "workload") ? fact_find(run, "workload") : NULL;
     s->options.pythons = *fact_find(run, "pythons") ? fact_find(run, "pythons") : NULL;
     if (open_pythons(s, err) < 0 || same_as_before(s, err) < 0)
@@ -517,9 +532,11 @@ static int run_session(struct session *s, struct err *err) {
 
 static int open_session(struct session *s, struct err *err) {
     s->journal = -1;
-    if (registry_read(&s->reg, err) < 0 || (!s->options.resume && open_pythons(s, err) < 0))
+    if (registry_read(&s->reg, err) < 0 || machine_open(&s->machine, err) < 0)
         return -1;
-    return machine_open(&s->machine, err);
+    if (s->options.resume) /* its journal says with what */
+        return 0;
+    return bind_machine(s, err) < 0 ? -1 : open_pythons(s, err);
 }
 
 int cmd_run(int argc, char **argv) {

@@ -107,6 +107,7 @@ struct rep {
     struct usage lifetime; /* wait4: from fork to exit, waited-for descendants included */
     struct attest at_ready, at_end;
     char cpus_planned[128];
+    char cpus_observed[128]; /* where its threads ran last, after the last sample */
     char peer_cpus[128];
     bool shared_core; /* subject and peer had to share cores */
     struct sample *samples;

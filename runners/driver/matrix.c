@@ -128,9 +128,19 @@ static int add_cell(struct matrix *matrix, struct cell cell, const struct settin
 
 /* The keys of a section that are parameters, and which word of each this cell has. */
 struct product {
+    int cores; /* the end of 1..cores */
     const struct ini_key *keys[GB_PARAMS_MAX];
     int nkeys;
 };
+
+/* "2" is one number, "1..4" and "1..cores" are several. False: neither. */
+static bool read_span(const char *word, int cores, int *first, int *last) {
+    char end[GB_NAME_MAX];
+    if (sscanf(word, "%d..%63s", first, end) != 2)
+        return false;
+    *last = strcmp(end, "cores") ? atoi(end) : cores > 0 ? cores : 1;
+    return *first >= 0 && *last >= *first;
+}
 
 static int expand(struct matrix *matrix, struct cell cell, const struct product *product, int at,
                   const struct settings *s, const struct ini *ini,
@@ -146,9 +156,17 @@ static int expand(struct matrix *matrix, struct cell cell, const struct product 
     cell.nparams = at + 1;
     snprintf(cell.params[at].key, sizeof cell.params[at].key, "%s", key->key);
     while (next_word(&rest, word, sizeof word, &column)) {
-        snprintf(cell.params[at].value, sizeof cell.params[at].value, "%s", word);
-        if (expand(matrix, cell, product, at + 1, s, ini, section, err) < 0)
-            return -1;
+        int first = 0, last = 0;
+        bool span = read_span(word, product->cores, &first, &last);
+        if (!span)
+            first = last = 0; /* once */
+        for (int i = first; i <= last; i++) {
+            snprintf(cell.params[at].value, sizeof cell.params[at].value, "%s", word);
+            if (span)
+                snprintf(cell.params[at].value, sizeof cell.params[at].value, "%d", i);
+            if (expand(matrix, cell, product, at + 1, s, ini, section, err) < 0)
+                return -1;
+        }
     }
     return 0;
 }
@@ -210,7 +228,7 @@ static int add_section(struct matrix *matrix, const struct ini *ini,
                        const struct registry *reg, struct err *err) {
     const struct workload_info *workload = registry_workload(reg, section->name);
     const struct ini_key *models = ini_find(section, "models");
-    struct product product = {.nkeys = 0};
+    struct product product = {.cores = reg->cores};
     char word[GB_NAME_MAX], names[1024];
     const char *rest;
     int column;

@@ -47,6 +47,7 @@ struct registry {
     int nstores;
     struct workload_info workloads[GB_WORKLOADS_MAX];
     int nworkloads;
+    int cores; /* what "1..cores" of a matrix means; 0: 1 */
 };
 
 /* Finds home and build folders from this executable (or GILBENCH_HOME), reads the registers, probes

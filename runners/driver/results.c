@@ -49,13 +49,14 @@ static json_t *rep_json(const struct rep *rep) {
     json_t *samples = json_array();
     for (int i = 0; i < rep->nsamples; i++)
         json_array_append_new(samples, sample_json(&rep->samples[i]));
-    return json_pack("{si sI sI sI so so so ss ss sb so ss si}", "rep", rep->rep, "startup_ns",
+    return json_pack("{si sI sI sI so so so ss ss ss sb so ss si}", "rep", rep->rep, "startup_ns",
                      (json_int_t)rep->startup_ns, "peak_rss_b", (json_int_t)rep->peak_rss_b,
                      "pss_b", (json_int_t)rep->pss_b, "lifetime", usage_json(&rep->lifetime),
                      "attest", attest_json(&rep->at_ready), "attest_at_end",
-                     attest_json(&rep->at_end), "cpus_planned", rep->cpus_planned, "peer_cpus",
-                     rep->peer_cpus, "shared_core", (int)rep->shared_core, "samples", samples,
-                     "void", rep->void_reason, "void_code", (int)rep->void_code);
+                     attest_json(&rep->at_end), "cpus_planned", rep->cpus_planned, "cpus_observed",
+                     rep->cpus_observed, "peer_cpus", rep->peer_cpus, "shared_core",
+                     (int)rep->shared_core, "samples", samples, "void", rep->void_reason,
+                     "void_code", (int)rep->void_code);
 }
 
 static json_t *estimate_json(const struct estimate *e) {
@@ -265,6 +266,7 @@ static int read_rep(struct rep *rep, const json_t *object, int cell) {
                         .shared_core = json_is_true(json_object_get(object, "shared_core")),
                         .void_code = (enum gb_exit)number(object, "void_code")};
     TEXT(object, "cpus_planned", rep->cpus_planned);
+    TEXT(object, "cpus_observed", rep->cpus_observed);
     TEXT(object, "peer_cpus", rep->peer_cpus);
     TEXT(object, "void", rep->void_reason);
     if (!json_is_array(samples) ||

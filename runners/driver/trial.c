@@ -221,6 +221,7 @@ static int take_samples(struct trial_state *state, struct child *measured, bool 
             return -1;
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
+    meter_cpus(state->adapter.pid, state->rep->cpus_observed, sizeof state->rep->cpus_observed);
     return 0;
 }
 
