@@ -150,9 +150,9 @@ static int make_builds(const struct opening *o, int which, int generation, struc
 /* A longer path makes a larger environment, which moves the stack: all builds get equally long
  * ones. */
 static int link_build(const struct ab_result *result, struct ab_build *build, struct err *err) {
-    char id[sizeof build->id];
-    memcpy(id, build->id, sizeof id);
-    snprintf(build->path, sizeof build->path, "%.*s/arms/%s", GB_PATH_MAX - 32, result->folder, id);
+    char path[GB_PATH_MAX]; /* build may lie within result, which snprintf may not write to */
+    snprintf(path, sizeof path, "%.*s/arms/%s", GB_PATH_MAX - 32, result->folder, build->id);
+    memcpy(build->path, path, sizeof path);
     unlink(build->path);
     if (symlink(build->target, build->path) == 0)
         return 0;

@@ -31,6 +31,13 @@ int export_ab_hyperfine(FILE *out, const struct document *document, struct err *
 int export_ab_github(FILE *out, const struct document *document, struct err *err);
 void export_ab_csv(FILE *out, const struct ab_result *result);
 
+/* What the JSON formats share. export_json writes `object`, which it takes over; NULL is an error.
+ * export_hyperfine_command: n times in seconds, with the sums of CPU time; takes over `params`. */
+struct json_t;
+int export_json(FILE *out, struct json_t *object, struct err *err);
+struct json_t *export_hyperfine_command(const char *name, const double *seconds, size_t n,
+                                        double user, double sys, struct json_t *params);
+
 /* pyperf's JSON as a run: a cell a benchmark, a rep a run, so that compare, report and export
  * serve it. What pyperf does not measure (CPU time, checksums, memory of the tree) is left empty.
  * GB_USAGE for no such file, GB_INCOMPATIBLE for what is no pyperf suite of seconds. */

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes `object` (stolen). */
-static int write_json(FILE *out, json_t *object, struct err *err) {
+int export_json(FILE *out, json_t *object, struct err *err) {
     int failed = !object || json_dumpf(object, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF;
     json_decref(object);
     return failed ? err_set(err, GB_RUNTIME, "cannot write: %s", strerror(errno)) : 0;
@@ -64,7 +63,7 @@ int export_pyperf(FILE *out, const struct runset *run, struct err *err) {
     for (int i = 0; i < run->nresults; i++)
         if (result_has_number(&run->results[i]))
             json_array_append_new(benchmarks, pyperf_benchmark(&run->results[i]));
-    return write_json(
+    return export_json(
         out,
         json_pack("{ss so so}", "version", "1.0", "metadata", metadata, "benchmarks", benchmarks),
         err);
@@ -96,23 +95,30 @@ static int collect(struct times *t, const struct result *r) {
     return 0;
 }
 
-static json_t *hyperfine_command(const struct result *r) {
-    json_t *list = json_array(), *codes = json_array(), *params = json_object(), *command;
-    struct times t;
-    if (collect(&t, r) < 0)
-        return NULL;
-    for (size_t i = 0; i < t.n; i++) {
-        json_array_append_new(list, json_real(t.seconds[i]));
+json_t *export_hyperfine_command(const char *name, const double *seconds, size_t n, double user,
+                                 double sys, json_t *params) {
+    json_t *list = json_array(), *codes = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(list, json_real(seconds[i]));
         json_array_append_new(codes, json_integer(0));
     }
+    return json_pack("{ss sf sf sf sf sf sf sf so so so}", "command", name, "mean",
+                     stats_mean(seconds, n), "stddev", stats_sd(seconds, n), "median",
+                     stats_median(seconds, n), "user", user / (double)n, "system", sys / (double)n,
+                     "min", stats_quantile(seconds, n, 0), "max", stats_quantile(seconds, n, 1),
+                     "times", list, "exit_codes", codes, "parameters", params);
+}
+
+static json_t *hyperfine_command(const struct result *r) {
+    json_t *params = json_object(), *command;
+    struct times t;
     for (int i = 0; i < r->cell.nparams; i++)
         set_text(params, r->cell.params[i].key, r->cell.params[i].value);
-    command = json_pack("{ss sf sf sf sf sf sf sf so so so}", "command", r->cell.id, "mean",
-                        stats_mean(t.seconds, t.n), "stddev", stats_sd(t.seconds, t.n), "median",
-                        stats_median(t.seconds, t.n), "user", t.user / (double)t.n, "system",
-                        t.sys / (double)t.n, "min", stats_quantile(t.seconds, t.n, 0), "max",
-                        stats_quantile(t.seconds, t.n, 1), "times", list, "exit_codes", codes,
-                        "parameters", params);
+    if (collect(&t, r) < 0) {
+        json_decref(params);
+        return NULL;
+    }
+    command = export_hyperfine_command(r->cell.id, t.seconds, t.n, t.user, t.sys, params);
     free(t.seconds);
     return command;
 }
@@ -122,7 +128,7 @@ int export_hyperfine(FILE *out, const struct runset *run, struct err *err) {
     for (int i = 0; i < run->nresults; i++)
         if (result_has_number(&run->results[i]))
             json_array_append_new(results, hyperfine_command(&run->results[i]));
-    return write_json(out, json_pack("{so}", "results", results), err);
+    return export_json(out, json_pack("{so}", "results", results), err);
 }
 
 /* ---- github-action-benchmark */
@@ -144,5 +150,5 @@ int export_github(FILE *out, const struct runset *run, struct err *err) {
                               json_pack("{ss ss sf ss ss}", "name", r->cell.id, "unit", "ns/op",
                                         "value", 1e9 / e->value, "range", range, "extra", extra));
     }
-    return write_json(out, list, err);
+    return export_json(out, list, err);
 }

@@ -1,18 +1,10 @@
 /* json_export_ab.c - results of `gilbench ab` in the formats of others; see export.h. They are made
  * from the document itself, since the pairs are wanted slice by slice. */
-#include "../stats/stats.h"
 #include "document.h"
 #include "export.h"
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int write_json(FILE *out, json_t *object, struct err *err) {
-    int failed = !object || json_dumpf(object, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF;
-    json_decref(object);
-    return failed ? err_set(err, GB_RUNTIME, "cannot write: %s", strerror(errno)) : 0;
-}
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -68,7 +60,7 @@ int export_ab_pyperf(FILE *out, const struct document *document, const char *arm
         if (benchmark)
             json_array_append_new(benchmarks, benchmark);
     }
-    return write_json(
+    return export_json(
         out,
         json_pack("{ss so so}", "version", "1.0", "metadata", metadata, "benchmarks", benchmarks),
         err);
@@ -103,26 +95,16 @@ static json_t *hyperfine_command(const json_t *benchmark, const char *arm) {
     const json_t *pairs = json_object_get(benchmark, "pairs");
     double user = 0, sys = 0, *seconds;
     size_t n = collect(pairs, arm, NULL, &user, &sys);
-    json_t *list = json_array(), *codes = json_array(), *command = NULL;
+    json_t *command;
     char name[300];
     user = sys = 0;
-    if (n && (seconds = malloc(n * sizeof *seconds))) {
-        collect(pairs, arm, seconds, &user, &sys);
-        for (size_t i = 0; i < n; i++) {
-            json_array_append_new(list, json_real(seconds[i]));
-            json_array_append_new(codes, json_integer(0));
-        }
-        snprintf(name, sizeof name, "%.250s (%s)", text_of(benchmark, "id"), arm);
-        command = json_pack("{ss sf sf sf sf sf sf sf sO sO sO}", "command", name, "mean",
-                            stats_mean(seconds, n), "stddev", stats_sd(seconds, n), "median",
-                            stats_median(seconds, n), "user", user / (double)n, "system",
-                            sys / (double)n, "min", stats_quantile(seconds, n, 0), "max",
-                            stats_quantile(seconds, n, 1), "times", list, "exit_codes", codes,
-                            "parameters", json_object_get(benchmark, "params"));
-        free(seconds);
-    }
-    json_decref(list);
-    json_decref(codes);
+    if (!n || !(seconds = malloc(n * sizeof *seconds)))
+        return NULL;
+    collect(pairs, arm, seconds, &user, &sys);
+    snprintf(name, sizeof name, "%.250s (%s)", text_of(benchmark, "id"), arm);
+    command = export_hyperfine_command(name, seconds, n, user, sys,
+                                       json_deep_copy(json_object_get(benchmark, "params")));
+    free(seconds);
     return command;
 }
 
@@ -137,7 +119,7 @@ int export_ab_hyperfine(FILE *out, const struct document *document, struct err *
                 json_array_append_new(results, command);
         }
     }
-    return write_json(out, json_pack("{so}", "results", results), err);
+    return export_json(out, json_pack("{so}", "results", results), err);
 }
 
 /* ---- github-action-benchmark: the ratio, which a machine that changes does not move */
@@ -162,5 +144,5 @@ int export_ab_github(FILE *out, const struct document *document, struct err *err
                                               "unit", "candidate / baseline", "value", ratio,
                                               "range", range, "extra", extra));
     }
-    return write_json(out, list, err);
+    return export_json(out, list, err);
 }
