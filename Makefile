@@ -181,10 +181,10 @@ check:  ## Format, warnings as errors under gcc and clang, directions between ro
 	@scripts/check
 
 # ---- Benchmarks
-bench:  ## Set up, build, run MATRIX (default or smoke), plot and report
+bench:  ## Set up, build, run MATRIX (default or smoke), plot and report; PYTHONS='python3.12 python3.13t' or auto: on each
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@$(MAKE) --no-print-directory MODE=release all
-	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(RUNFLAGS)
+	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
 
 gate:  ## Is CAND (HEAD) slower than BASE (origin/main)? GATE='--budget 60' passes options; for a CI: scripts/gate
 	@PYTHON="$(PYTHON)" scripts/gate "$(BASE)" "$(CAND)" $(GATE)

@@ -30,6 +30,9 @@ class Asyncio(common.Adapter):
         for op in ops:
             if self.kind == "client":
                 tally.add(*await employee(self.stores[worker], self.work, op))
+            elif hasattr(self.work, "aop"):
+                start = common.clock()
+                tally.add(op, "hit", await self.work.aop(op), common.clock() - start)
             else:
                 tally.add(*await asyncio.to_thread(common.timed, self.work, op))
 

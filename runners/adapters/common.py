@@ -150,12 +150,12 @@ def qualified(obj):
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
 
 
-def attestation(loop="none", build="none", start_method="none"):
+def attestation(loop="none", build="none", start_method="none", interp=None):
     facts = {
         "gil": gil(),
         "runtime": f"cpython-{platform.python_version()}",
         "loop": loop,
-        "interp": interpreter_id(),
+        "interp": interp or interpreter_id(),
         "affinity": affinity(),
         "build": build,
         "debug": debug(build),
@@ -200,6 +200,15 @@ class Wire:
         sys.exit(1)
 
 
+def load(name):
+    """The module of a workload: one of ours by its name, one of the user's by its path."""
+    if name.endswith(".py"):
+        import user
+
+        return user.load(name)
+    return importlib.import_module(name)
+
+
 def number(word, key, value):
     least = 1 if key in AT_LEAST_ONE else 0
     if value.isdecimal() and int(value) >= least:
@@ -208,21 +217,27 @@ def number(word, key, value):
 
 
 def parse(argv):
-    """(workload's module, variant, parameters); numbers where the standard value is one."""
+    """(workload, model with its variant, parameters); numbers where the standard value is one."""
     if len(argv) < 3:
         sys.exit(f"usage: {argv[0]} WORKLOAD MODEL[:VARIANT] key=value ...")
     try:
-        module = importlib.import_module(argv[1])
-        known = {**COMMON, **module.PARAMS}
+        module = load(argv[1])
+        params = params_of(module, argv[1], argv[3:])
     except (ModuleNotFoundError, AttributeError):
         sys.exit(f"unknown workload '{argv[1]}'")
+    return argv[1], argv[2], params
+
+
+def params_of(module, name, words):
+    """All that the workload understands, with what the words say of it."""
+    known = {**COMMON, **module.PARAMS}
     params = dict(known)
-    for word in argv[3:]:
+    for word in words:
         key, equals, value = word.partition("=")
         if not equals or key not in known:
-            sys.exit(f"unknown parameter '{word}' of {argv[1]}; there are: {' '.join(known)}")
+            sys.exit(f"unknown parameter '{word}' of {name}; there are: {' '.join(known)}")
         params[key] = number(word, key, value) if isinstance(known[key], int) else value
-    return module, argv[2].partition(":")[2], params
+    return params
 
 
 # ---- The life of an adapter
@@ -232,9 +247,12 @@ class Adapter:
     """One model. `loop`, `build` and `start_method` are attested; `setup` is not timed, `sample` is."""
 
     loop = build = start_method = "none"
+    interp = None  # where ops run, when it is not here
 
-    def __init__(self, module, variant, params):
-        self.module, self.variant, self.params = module, variant, params
+    def __init__(self, name, model, params):
+        self.name, self.module, self.params = name, load(name), params
+        self.model, _, self.variant = model.partition(":")
+        module = self.module
         self.kind = module.KIND
         self.size = params["workers" if module.KIND == "cpu" else "concurrency"]
         self.work = module.Workload(params)
@@ -254,7 +272,7 @@ class Adapter:
         pass
 
     def attest(self):
-        return attestation(self.loop, self.build, self.start_method)
+        return attestation(self.loop, self.build, self.start_method, self.interp)
 
 
 def run_samples(adapter, wire):

@@ -4,6 +4,7 @@ to_thread."""
 import common
 import cpromise as cp
 import io_employee
+import remote
 from resp import bulk_size, employee, request
 
 
@@ -56,7 +57,10 @@ class Promises(common.Adapter):
 
     def setup(self):
         self.style = Chain if self.variant == "chain" else Await
-        self.cp_loop = cp.Loop()
+        if hasattr(self.work, "pop") and self.variant in ("chain", "await"):
+            self.thread = self.promise
+        self.offload = {"native": self.native, "process": self.process, "interp": self.interpreter}.get(self.variant, self.thread)
+        self.cp_loop = cp.Loop(workers=self.size if self.kind == "cpu" else None)
         return self.cp_loop.run(self.prepare)
 
     async def prepare(self):
@@ -67,12 +71,39 @@ class Promises(common.Adapter):
         if self.kind == "client":
             address = self.params["store_host"], self.params["store_port"]
             self.stores = [self.style.store(await cp.connect_tcp(*address)) for _ in range(self.size)]
+        if self.variant in ("process", "interp"):
+            self.start_method = "spawn" if self.variant == "process" else "none"
+            self.arguments = remote.arguments(self)
+            await self.warm()
 
     def op(self, op, worker):
         """Starts one op: what comes of it, as Tally.add takes it, later."""
         if self.kind == "client":
             return self.stores[worker].employee(self.work, op)
+        return self.offload(op)
+
+    def thread(self, op):
         return cp.to_thread(common.timed, self.work, op)
+
+    def promise(self, op):
+        """Of a user's workload that makes promises itself: nothing goes off the loop."""
+        start, work = common.clock(), self.work
+        return cp.Promise.resolve(work.pop(op)).then(lambda result: (op, "hit", work.encode(result), common.clock() - start))
+
+    def process(self, op):
+        return cp.to_process(remote.run, *self.arguments, op)
+
+    def interpreter(self, op):
+        return cp.to_interpreter(remote.run, *self.arguments, op)
+
+    def native(self, op):
+        """The same work in C, without the GIL: queens is a kernel of cpromise."""
+        start, n = common.clock(), self.params["n"]
+        return cp.to_native("queens", n, op % n).then(lambda count: (op, "hit", count.to_bytes(8, "little"), common.clock() - start))
+
+    async def warm(self):
+        """Processes and interpreters are there, and have the workload, before `ready`."""
+        await cp.Promise.all(self.op(op, op) for op in range(4 * self.size))
 
     def all(self):
         ops = iter(range(self.params["ops"]))

@@ -23,8 +23,9 @@ def bulk_size(line):
 
 
 class BlockingStore:
+    connect = staticmethod(socket.create_connection)
     def __init__(self, params):
-        self.socket = socket.create_connection((params["store_host"], params["store_port"]))
+        self.socket = self.connect((params["store_host"], params["store_port"]))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
 

@@ -1,14 +1,17 @@
 /* cmd_list.c - gilbench list: what there is, and what of it can run here. */
 #include "cmd.h"
-#include "registry.h"
+#include "interpreters.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: gilbench list [--all] [--python EXE]\n"
+static const char help[] = "usage: gilbench list [--all] [--python EXE] [--pythons WORDS]\n"
                            "\n"
                            "Lists workloads, models and stores, and why a model cannot run here. "
                            "--all: those for tests too.\n"
+                           "--pythons: lists the interpreters that these words stand for instead "
+                           "(auto: all that are found),\na line each: label, program, and - or "
+                           "why it cannot run.\n"
                            "\n"
                            "example: gilbench list --python python3.13\n";
 
@@ -34,9 +37,27 @@ static void print_all(const struct registry *reg, bool hidden) {
                *reg->stores[i].not_run ? "; NOT RUN: " : "", reg->stores[i].not_run);
 }
 
+static int print_pythons(struct registry *reg, const char *words, struct err *err) {
+    struct interpreters list = {0};
+    int failed = registry_read(reg, err) < 0 ? -1 : interpreters_open(&list, reg, words, err);
+    for (int i = 0; i < list.count && !failed; i++)
+        printf("%s\t%s\t%s\n", list.all[i].label,
+               list.all[i].reg ? list.all[i].reg->python : list.all[i].word,
+               *list.all[i].not_run ? list.all[i].not_run : "-");
+    interpreters_close(&list);
+    return failed;
+}
+
+static int print_one(struct registry *reg, const char *python, bool hidden, struct err *err) {
+    if (registry_open(reg, python, err) < 0)
+        return -1;
+    print_all(reg, hidden);
+    return 0;
+}
+
 int cmd_list(int argc, char **argv) {
     struct registry *reg = malloc(sizeof *reg);
-    const char *python = default_python();
+    const char *python = default_python(), *pythons = NULL;
     struct err err = {0};
     bool hidden = false;
     int code = GB_OK;
@@ -50,15 +71,16 @@ int cmd_list(int argc, char **argv) {
             hidden = true;
         else if (!strcmp(argv[i], "--python") && i + 1 < argc)
             python = argv[++i];
+        else if (!strcmp(argv[i], "--pythons") && i + 1 < argc)
+            pythons = argv[++i];
         else
             err_set(&err, GB_USAGE, "unknown argument '%s'; see gilbench list --help", argv[i]);
     }
     if (!reg)
         err_set(&err, GB_RUNTIME, "out of memory");
-    if (err.code || registry_open(reg, python, &err) < 0)
+    if (err.code ||
+        (pythons ? print_pythons(reg, pythons, &err) : print_one(reg, python, hidden, &err)) < 0)
         code = complain(&err);
-    else
-        print_all(reg, hidden);
     free(reg);
     return code;
 }

@@ -4,6 +4,7 @@
 #include "facts.h"
 #include "latency.h"
 #include "matrix.h"
+#include "scaling.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -43,8 +44,8 @@ static void write_numbers(FILE *out, const struct result *r) {
 }
 
 static void write_row(FILE *out, const struct result *r) {
-    char model[2 * GB_NAME_MAX], params[256];
-    cell_model(&r->cell, model, sizeof model);
+    char model[3 * GB_NAME_MAX], params[256];
+    cell_label(&r->cell, model, sizeof model);
     format_params(params, sizeof params, &r->cell);
     fprintf(out, "| %s | %s | ", model, params);
     if (*r->cell.not_run)
@@ -95,11 +96,11 @@ static void write_answer(FILE *out, const struct runset *run, const char *worklo
     for (int i = 0; i < run->nresults; i++) {
         const struct result *r = &run->results[i];
         const struct estimate *e = (const struct estimate *)((const char *)r + offset);
-        char model[2 * GB_NAME_MAX], text[96];
+        char model[3 * GB_NAME_MAX], text[96];
         if (!result_can_be_ranked(r) || cell_rate(&r->cell) || strcmp(r->cell.workload, workload) ||
             sscanf(axis_text(r, axis), "%d", &value) != 1 || value != x || !e->n)
             continue;
-        cell_model(&r->cell, model, sizeof model);
+        cell_label(&r->cell, model, sizeof model);
         format_interval(text, sizeof text, e, format);
         fprintf(out, "%s%s %s", comma, model, text);
         comma = "; ";
@@ -184,6 +185,12 @@ static void write_repeat(FILE *out, const struct runset *run) {
         fprintf(out, " --only '%s'", only);
     if (*store && strcmp(store, "embedded"))
         fprintf(out, " --store %s", store);
+    if (*fact_find(run, "bind"))
+        fprintf(out, " --bind %s", fact_find(run, "bind"));
+    if (*fact_find(run, "workload"))
+        fprintf(out, " --workload '%s'", fact_find(run, "workload"));
+    if (*fact_find(run, "pythons"))
+        fprintf(out, " --pythons '%s'", fact_find(run, "pythons"));
     fputs("\n```\n\nThe plan is a function of matrix and seed: the same cells in the same order. "
           "Every raw sample is in results.json.\n",
           out);
@@ -208,6 +215,7 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))
             report_workload_table(out, run, run->results[i].cell.workload);
+    scaling_write(out, run);
     fputs("\n## Pictures\n", out);
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))

@@ -1,9 +1,12 @@
 /* cmd_run.c - gilbench run: the whole pipeline. Read run_plan for the shape of it. */
+#include "bind.h"
 #include "cmd.h"
 #include "facts.h"
+#include "interpreters.h"
 #include "progress.h"
 #include "session.h"
 #include "trial.h"
+#include "user.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -30,6 +33,13 @@ static const char help[] =
     "      --timeout S     for each sample and each set-up, instead of the matrix' number\n"
     "      --store NAME    embedded (default) or redis, for client workloads\n"
     "      --python EXE    interpreter to measure (default: $PYTHON or python3)\n"
+    "      --workload FILE a workload of your own: see docs/examples/my_workload.py; without a "
+    "matrix, "
+    "every model that can run it\n"
+    "      --pythons WORDS several interpreters, as 'python3.11 python3.13t'; auto: all that are "
+    "found\n"
+    "      --bind POLICY   which PUs cells get: compact, scatter, core, pu, or a list as 0,2,4-7; "
+    "`gilbench topology` shows them\n"
     "      --require       a cell that cannot run here is an error\n"
     "      --progress HOW  auto, plain or none\n"
     "\n"
@@ -44,7 +54,7 @@ static const char help[] =
     "interrupted (--resume goes on)\n";
 
 struct options {
-    const char *matrix, *output, *resume, *only, *store, *python;
+    const char *matrix, *output, *resume, *only, *store, *python, *pythons, *workload, *bind;
     int reps;
     int64_t seed; /* -1: the matrix' */
     double timeout_s;
@@ -55,6 +65,8 @@ struct options {
 struct session {
     struct options options;
     struct registry reg;
+    struct interpreters pythons;
+    struct user_workload user; /* of --workload */
     struct machine machine;
     struct matrix matrix;
     struct runset run;
@@ -92,6 +104,15 @@ static int set_option(struct options *o, int option, struct err *err) {
     case 'p':
         o->python = optarg;
         return 0;
+    case 'b':
+        o->bind = optarg;
+        return 0;
+    case 'w':
+        o->workload = optarg;
+        return 0;
+    case 'y':
+        o->pythons = optarg;
+        return 0;
     case 'q':
         o->require = true;
         return 0;
@@ -128,14 +149,14 @@ static int set_option(struct options *o, int option, struct err *err) {
 /* 1: help was printed. */
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
     static const struct option known[] = {
-        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'}, {"only", 1, 0, 'O'},
-        {"reps", 1, 0, 'n'},     {"seed", 1, 0, 'S'},   {"timeout", 1, 0, 't'},
-        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'}, {"require", 0, 0, 'q'},
-        {"progress", 1, 0, 'P'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
+        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},   {"only", 1, 0, 'O'},
+        {"reps", 1, 0, 'n'},     {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
+        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},   {"require", 0, 0, 'q'},
+        {"pythons", 1, 0, 'y'},  {"workload", 1, 0, 'w'}, {"bind", 1, 0, 'b'},
+        {"progress", 1, 0, 'P'}, {"help", 0, 0, 'h'},     {0, 0, 0, 0},
     };
     int option;
-    *o = (struct options){
-        .matrix = "default", .store = "embedded", .python = default_python(), .seed = -1};
+    *o = (struct options){.store = "embedded", .python = default_python(), .seed = -1};
     while ((option = getopt_long(argc, argv, "o:h", known, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
@@ -152,6 +173,14 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- Setting up */
 
+static int find_matrix(struct session *s, struct err *err) {
+    if (!s->options.workload || s->options.matrix)
+        return run_matrix(&s->run, &s->reg, s->options.matrix ? s->options.matrix : "default", err);
+    snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%s", s->user.name);
+    s->run.matrix_text = user_matrix(&s->user, &s->reg, s->machine.npus, err);
+    return s->run.matrix_text ? 0 : -1;
+}
+
 /* What this call can tell of a cell that the matrix cannot: options, and whether the store is
  * there. */
 static int adjust_cell(struct session *s, struct cell *cell, const struct store_model *store,
@@ -161,7 +190,7 @@ static int adjust_cell(struct session *s, struct cell *cell, const struct store_
     if (cell->cores > s->machine.npus && cell_param(cell, "workers") == NULL)
         return err_set(err, GB_USAGE, "%s asks for %d cores; this process may use %d", cell->id,
                        cell->cores, s->machine.npus);
-    if (cell->kind == GB_CLIENT && *store->not_run)
+    if (cell->kind == GB_CLIENT && *store->not_run && !*cell->not_run)
         snprintf(cell->not_run, sizeof cell->not_run, "%.255s", store->not_run);
     return 0;
 }
@@ -185,6 +214,8 @@ static int make_cells(struct runset *run, void *arg, struct err *err) {
         return err_set(err, GB_USAGE, "unknown store '%s'; there are: %s", s->options.store, names);
     }
     if (matrix_parse(&s->matrix, run->matrix_name, run->matrix_text, &s->reg, err) < 0)
+        return -1;
+    if (interpreters_spread(&s->pythons, &s->reg, &s->matrix, err) < 0)
         return -1;
     keep_only(&s->matrix, s->options.only);
     run->results = calloc((size_t)s->matrix.ncells + 1, sizeof *run->results);
@@ -215,8 +246,16 @@ static int open_journal(struct session *s, int flags, struct err *err) {
     return 0;
 }
 
+/* Words and versions: what a resumed run needs, and is compared with. */
+static void add_pythons(struct session *s) {
+    char text[400];
+    interpreters_text(&s->pythons, text, sizeof text);
+    fact_add(&s->run, "pythons", s->options.pythons);
+    fact_add(&s->run, "interpreters", text);
+}
+
 static int begin_new(struct session *s, struct err *err) {
-    if (run_matrix(&s->run, &s->reg, s->options.matrix, err) < 0 || make_cells(&s->run, s, err) < 0)
+    if (find_matrix(s, err) < 0 || make_cells(&s->run, s, err) < 0)
         return -1;
     s->run.reps = s->options.reps ? s->options.reps : s->matrix.reps;
     s->run.seed = s->options.seed >= 0 ? (uint64_t)s->options.seed : s->matrix.seed;
@@ -224,6 +263,9 @@ static int begin_new(struct session *s, struct err *err) {
     facts_of_machine(&s->run, &s->machine);
     fact_add(&s->run, "store", s->options.store);
     fact_add(&s->run, "only", s->options.only);
+    fact_add(&s->run, "workload", s->user.file);
+    fact_add(&s->run, "bind", s->options.bind);
+    add_pythons(s);
     run_name(&s->run);
     if (s->options.output)
         snprintf(s->folder, sizeof s->folder, "%s", s->options.output);
@@ -237,15 +279,44 @@ static int begin_new(struct session *s, struct err *err) {
 /* The interpreter and the choices of the first call hold: a plan cannot be finished with others. */
 static int same_as_before(struct session *s, struct err *err) {
     const char *python = fact_find(&s->run, "python");
+    char now[400];
+    interpreters_text(&s->pythons, now, sizeof now);
+    if (strcmp(now, fact_find(&s->run, "interpreters")))
+        return err_set(err, GB_USAGE,
+                       "this run was begun with the interpreters %s; now there are %s",
+                       fact_find(&s->run, "interpreters"), now);
     if (strcmp(python, s->reg.python_version))
         return err_set(err, GB_USAGE, "this run was begun with %s; --python now gives %s", python,
                        s->reg.python_version);
     return 0;
 }
 
+static int open_pythons(struct session *s, struct err *err) {
+    if (s->options.workload &&
+        user_open(&s->user, &s->reg, s->options.python, s->options.workload, err) < 0)
+        return -1;
+    if (s->options.pythons)
+        return interpreters_open(&s->pythons, &s->reg, s->options.pythons, err);
+    return registry_probe(&s->reg, s->options.python, false, err);
+}
+
+static int bind_machine(struct session *s, struct err *err) {
+    if (s->options.bind && machine_bind(&s->machine, s->options.bind, err) < 0)
+        return -1;
+    s->reg.cores = s->machine.npus;
+    return 0;
+}
+
 static int journal_cells(struct runset *run, void *arg, struct err *err) {
     struct session *s = arg;
     const char *only = fact_find(run, "only"), *store = fact_find(run, "store");
+    s->options.bind = *fact_find(run, "bind") ? fact_find(run, "bind") : NULL;
+    if (bind_machine(s, err) < 0)
+        return -1;
+    s->options.workload = *fact_find(run, "workload") ? fact_find(run, "workload") : NULL;
+    s->options.pythons = *fact_find(run, "pythons") ? fact_find(run, "pythons") : NULL;
+    if (open_pythons(s, err) < 0 || same_as_before(s, err) < 0)
+        return -1;
     s->options.only = *only ? only : NULL;
     s->options.store = *store ? store : "embedded";
     return make_cells(run, arg, err);
@@ -268,7 +339,7 @@ static int begin_resumed(struct session *s, struct err *err) {
     snprintf(s->folder, sizeof s->folder, "%s", s->options.resume);
     snprintf(path, sizeof path, "%s/journal.jsonl", s->folder);
     if (journal_read(path, &s->run, journal_cells, s, &torn, err) < 0 ||
-        same_as_before(s, err) < 0 || open_journal(s, 0, err) < 0)
+        open_journal(s, 0, err) < 0)
         return -1;
     s->run.interrupted = false;
     return torn ? cut_torn_line(s, err) : 0;
@@ -303,12 +374,14 @@ static int expect(struct session *s, int cell, struct err *err) {
 static int run_trial(struct session *s, const struct trial_context *context,
                      const struct trial *trial, struct err *err) {
     const struct cell *cell = &s->run.results[trial->cell].cell;
+    struct trial_context here = *context;
     struct rep rep;
     bool complete;
+    here.reg = interpreters_of(&s->pythons, &s->reg, cell);
     if (expect(s, trial->cell, err) < 0)
         return -1;
     progress_now(&s->progress, cell->id);
-    rep = trial_run(context, cell, trial->cell, trial->rep, &s->expected[trial->cell], &complete);
+    rep = trial_run(&here, cell, trial->cell, trial->rep, &s->expected[trial->cell], &complete);
     if (journal_write_rep(s->journal, &s->run, &rep, complete, err) < 0) {
         rep_free(&rep);
         return -1;
@@ -424,9 +497,11 @@ static int run_session(struct session *s, struct err *err) {
 
 static int open_session(struct session *s, struct err *err) {
     s->journal = -1;
-    if (registry_open(&s->reg, s->options.python, err) < 0)
+    if (registry_read(&s->reg, err) < 0 || machine_open(&s->machine, err) < 0)
         return -1;
-    return machine_open(&s->machine, err);
+    if (s->options.resume) /* its journal says with what */
+        return 0;
+    return bind_machine(s, err) < 0 ? -1 : open_pythons(s, err);
 }
 
 int cmd_run(int argc, char **argv) {
@@ -447,6 +522,7 @@ int cmd_run(int argc, char **argv) {
         close(s->journal);
     if (s->machine.topology)
         machine_close(&s->machine);
+    interpreters_close(&s->pythons);
     matrix_free(&s->matrix);
     runset_free(&s->run);
     free(s->expected);

@@ -88,7 +88,7 @@ static bool first_of_model(const struct runset *run, int index, bool open) {
     for (int i = 0; i < index; i++) {
         const struct cell *other = &run->results[i].cell;
         if (drawn(&run->results[i], open) && !strcmp(other->workload, cell->workload) &&
-            !strcmp(other->model, cell->model) && !strcmp(other->variant, cell->variant))
+            cell_same_model(other, cell))
             return false;
     }
     return drawn(&run->results[index], open);
@@ -97,15 +97,14 @@ static bool first_of_model(const struct runset *run, int index, bool open) {
 static void write_block(FILE *file, const struct runset *run, int first,
                         const struct picture *picture, double only_x) {
     const struct cell *cell = &run->results[first].cell;
-    char model[2 * GB_NAME_MAX];
-    cell_model(cell, model, sizeof model);
+    char model[3 * GB_NAME_MAX];
+    cell_label(cell, model, sizeof model);
     fprintf(file, "\"%s\"\n", model);
     for (int i = first; i < run->nresults; i++) {
         const struct result *r = &run->results[i];
         double x = axis_value(r, picture->axis);
         if (drawn(r, picture->open) && !strcmp(r->cell.workload, cell->workload) &&
-            !strcmp(r->cell.model, cell->model) && !strcmp(r->cell.variant, cell->variant) &&
-            (only_x < 0 || x == only_x))
+            cell_same_model(&r->cell, cell) && (only_x < 0 || x == only_x))
             picture->row(file, r, x);
     }
     fputs("\n\n", file);

@@ -39,7 +39,7 @@ struct err {
 int err_set(struct err *err, enum gb_exit code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-enum { GB_NAME_MAX = 64, GB_PARAMS_MAX = 16 };
+enum { GB_NAME_MAX = 64, GB_PARAMS_MAX = 16, GB_LABEL_MAX = 32 };
 
 /* key=value, in the order of the matrix file; both strings are owned by the structure that holds
  * them. */
@@ -56,6 +56,7 @@ struct cell {
     char workload[GB_NAME_MAX]; /* as the register of workloads names it */
     char model[GB_NAME_MAX];    /* "promise" */
     char variant[GB_NAME_MAX];  /* "await" or "" */
+    char python[GB_LABEL_MAX];  /* label of its interpreter where a run has several, else "" */
     enum gb_kind kind;
     struct param params[GB_PARAMS_MAX];
     int nparams;
@@ -117,6 +118,7 @@ struct rep {
     struct usage lifetime; /* wait4: from fork to exit, waited-for descendants included */
     struct attest at_ready, at_end;
     char cpus_planned[128];
+    char cpus_observed[128]; /* where its threads ran last, after the last sample */
     char peer_cpus[128];
     bool shared_core; /* subject and peer had to share cores */
     struct sample *samples;

@@ -84,10 +84,23 @@ void cell_model(const struct cell *cell, char *text, size_t room) {
     snprintf(text, room, *cell->variant ? "%s:%s" : "%s", cell->model, cell->variant);
 }
 
-static void name_cell(struct cell *cell) {
-    char model[2 * GB_NAME_MAX], id[sizeof cell->id];
+void cell_label(const struct cell *cell, char *text, size_t room) {
     size_t used;
-    cell_model(cell, model, sizeof model);
+    cell_model(cell, text, room);
+    used = strlen(text);
+    if (*cell->python)
+        snprintf(text + used, room - used, "@%s", cell->python);
+}
+
+bool cell_same_model(const struct cell *a, const struct cell *b) {
+    return !strcmp(a->model, b->model) && !strcmp(a->variant, b->variant) &&
+           !strcmp(a->python, b->python);
+}
+
+void cell_name(struct cell *cell) {
+    char model[3 * GB_NAME_MAX], id[sizeof cell->id];
+    size_t used;
+    cell_label(cell, model, sizeof model);
     used = (size_t)snprintf(id, sizeof id, "%s/%s/", cell->workload, model);
     for (int i = 0; i < cell->nparams && used < sizeof id; i++)
         used += (size_t)snprintf(id + used, sizeof id - used, "%s%s=%s", i ? "," : "",
@@ -99,7 +112,7 @@ static int add_cell(struct matrix *matrix, struct cell cell, const struct settin
                     const struct ini *ini, const struct ini_section *section, struct err *err) {
     const char *workers = cell_param(&cell, "workers");
     char why[300];
-    name_cell(&cell);
+    cell_name(&cell);
     for (int i = 0; i < matrix->ncells; i++)
         if (!strcmp(matrix->cells[i].id, cell.id))
             return err_at(err, ini, section->line, section->column,
@@ -119,9 +132,19 @@ static int add_cell(struct matrix *matrix, struct cell cell, const struct settin
 
 /* The keys of a section that are parameters, and which word of each this cell has. */
 struct product {
+    int cores; /* the end of 1..cores */
     const struct ini_key *keys[GB_PARAMS_MAX];
     int nkeys;
 };
+
+/* "2" is one number, "1..4" and "1..cores" are several. False: neither. */
+static bool read_span(const char *word, int cores, int *first, int *last) {
+    char end[GB_NAME_MAX];
+    if (sscanf(word, "%d..%63s", first, end) != 2)
+        return false;
+    *last = strcmp(end, "cores") ? atoi(end) : cores > 0 ? cores : 1;
+    return *first >= 0 && *last >= *first;
+}
 
 static int expand(struct matrix *matrix, struct cell cell, const struct product *product, int at,
                   const struct settings *s, const struct ini *ini,
@@ -137,9 +160,17 @@ static int expand(struct matrix *matrix, struct cell cell, const struct product 
     cell.nparams = at + 1;
     snprintf(cell.params[at].key, sizeof cell.params[at].key, "%s", key->key);
     while (next_word(&rest, word, sizeof word, &column)) {
-        snprintf(cell.params[at].value, sizeof cell.params[at].value, "%s", word);
-        if (expand(matrix, cell, product, at + 1, s, ini, section, err) < 0)
-            return -1;
+        int first = 0, last = 0;
+        bool span = read_span(word, product->cores, &first, &last);
+        if (!span)
+            first = last = 0; /* once */
+        for (int i = first; i <= last; i++) {
+            snprintf(cell.params[at].value, sizeof cell.params[at].value, "%s", word);
+            if (span)
+                snprintf(cell.params[at].value, sizeof cell.params[at].value, "%d", i);
+            if (expand(matrix, cell, product, at + 1, s, ini, section, err) < 0)
+                return -1;
+        }
     }
     return 0;
 }
@@ -167,7 +198,10 @@ static int choose_model(struct cell *cell, const char *word, const struct regist
         return err_at(err, ini, key->line, column, "%s has no variants", name);
     snprintf(cell->model, sizeof cell->model, "%s", name);
     snprintf(cell->variant, sizeof cell->variant, "%s", *colon ? colon + 1 : "");
-    snprintf(cell->not_run, sizeof cell->not_run, "%s", model->not_run);
+    if (!model_supports(model, cell->variant, cell->workload, cell->kind))
+        return err_at(err, ini, key->line, column, "%s does not run %s; of its variants runs: %s",
+                      word, cell->workload, *model->limits ? model->limits : "nothing");
+    model_reason(reg, model, cell->variant, cell->not_run, sizeof cell->not_run);
     return 0;
 }
 
@@ -200,7 +234,7 @@ static int add_section(struct matrix *matrix, const struct ini *ini,
                        const struct registry *reg, struct err *err) {
     const struct workload_info *workload = registry_workload(reg, section->name);
     const struct ini_key *models = ini_find(section, "models");
-    struct product product = {.nkeys = 0};
+    struct product product = {.cores = reg->cores};
     char word[GB_NAME_MAX], names[1024];
     const char *rest;
     int column;

@@ -23,8 +23,14 @@ void matrix_free(struct matrix *matrix);
 
 /* The value of a cell's parameter, or NULL. */
 const char *cell_param(const struct cell *cell, const char *key);
-/* "promise:await" */
+/* "promise:await": what the adapter is told */
 void cell_model(const struct cell *cell, char *text, size_t room);
+/* "promise:await@3.13t": what people are told */
+void cell_label(const struct cell *cell, char *text, size_t room);
+/* Whether the two are points of one curve: the same model, variant and interpreter. */
+bool cell_same_model(const struct cell *a, const struct cell *b);
+/* Makes the id from all the rest. */
+void cell_name(struct cell *cell);
 
 /* reps blocks, each of them every runnable cell once in an order shuffled from (seed, block).
  * Returns the number of trials; *plan is owned by the caller. NULL and 0 for nothing to run. */

@@ -193,3 +193,42 @@ int64_t meter_peak(pid_t root) {
     }
     return greatest;
 }
+
+/* ---- Placement */
+
+enum { CPUS_MAX = 1024, LAST_CPU_FIELD = 39 };
+
+/* The field of /proc/PID/task/TID/stat, counted behind the name, which may contain anything. */
+static void note_cpu(void *arg, pid_t pid, const char *thread) {
+    bool *seen = arg;
+    char path[300], line[1024], *field;
+    FILE *file;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)pid, thread);
+    if (!(file = fopen(path, "r")))
+        return;
+    field = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    for (int i = 2; field && i < LAST_CPU_FIELD; i++)
+        field = strchr(field + 1, ' ');
+    if (field && atoi(field) >= 0 && atoi(field) < CPUS_MAX)
+        seen[atoi(field)] = true;
+    fclose(file);
+}
+
+void meter_cpus(pid_t root, char *text, size_t room) {
+    bool seen[CPUS_MAX + 1] = {false};
+    struct tree tree;
+    size_t used = 0;
+    text[0] = '\0';
+    read_tree(&tree, root);
+    for (int i = 0; i < tree.count; i++)
+        each_thread(tree.pids[i], note_cpu, seen);
+    for (int cpu = 0; cpu < CPUS_MAX && used < room; cpu++) {
+        int first = cpu;
+        if (!seen[cpu])
+            continue;
+        while (seen[cpu + 1])
+            cpu++;
+        used += (size_t)snprintf(text + used, room - used, first == cpu ? "%s%d" : "%s%d-%d",
+                                 used ? "," : "", first, cpu);
+    }
+}

@@ -22,6 +22,8 @@ void meter_read(struct reading *reading, pid_t root);
  * (0 if it was not there). CPU time is exact; its division into user and system follows the
  * kernel's ticks, over the whole life of the processes where the span is too short for ticks. */
 struct usage meter_between(const struct reading *before, const struct reading *after);
+/* On which CPUs the threads of the tree ran last, as 0-1,4; "" where that cannot be read. */
+void meter_cpus(pid_t root, char *text, size_t room);
 /* Proportional set size of the tree, bytes; 0 where smaps_rollup cannot be read. */
 int64_t meter_pss(pid_t root);
 /* The greatest resident memory that any single process of the tree has had since its exec, bytes. */

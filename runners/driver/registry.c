@@ -59,22 +59,59 @@ int command_words(const struct registry *reg, const char *command, char *text, s
 
 /* ---- The interpreter */
 
+/* Each module is imported in a process of its own: one that crashes, or turns the GIL on, says
+ * nothing of the next. */
 static const char probe[] =
-    "import platform, sysconfig, sys, importlib.util as u\n"
-    "print('cpython-' + platform.python_version(), "
-    "int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))\n"
+    "import os, platform, sysconfig, sys\n"
+    "free = bool(sysconfig.get_config_var('Py_GIL_DISABLED'))\n"
+    "def gil(): return getattr(sys, '_is_gil_enabled', lambda: True)()\n"
+    "def answer(name):\n"
+    "    before = gil()\n"
+    "    try: __import__(name)\n"
+    "    except Exception as e:\n"
+    "        return 'does not import: ' + ' '.join(f'{type(e).__name__}: {e}'.split())\n"
+    "    return 'yes' if gil() == before else 'turns the GIL on when it is imported'\n"
+    "print('cpython-' + platform.python_version(), int(free), flush=True)\n"
     "for name in sys.argv[1:]:\n"
-    "    try:\n        __import__(name); print(name, 'yes')\n"
-    "    except Exception as e: print(name, ' '.join(f'{type(e).__name__}: {e}'.split()))\n";
+    "    child = os.fork()\n"
+    "    if not child:\n"
+    "        print(name, answer(name), flush=True)\n"
+    "        os._exit(0)\n"
+    "    if os.waitpid(child, 0)[1]: print(name, 'crashes when it is imported', flush=True)\n";
+
+static void cannot_run(struct model *model, const struct registry *reg, const char *module,
+                       const char *why) {
+    if (*model->not_run)
+        return;
+    snprintf(model->not_run, sizeof model->not_run, "%.38s %.100s (%.20s)%s%.70s", module, why,
+             reg->python_version, *model->get ? "; get it by " : "", model->get);
+}
+
+/* The modules that models need, each once. */
+static int collect_needs(const struct registry *reg, char names[][GB_NAME_MAX], char **argv) {
+    int count = 0, column = 0;
+    for (int i = 0; i < reg->nmodels; i++) {
+        const char *rest = reg->models[i].needs;
+        while (count < GB_MODELS_MAX && next_word(&rest, names[count], GB_NAME_MAX, &column)) {
+            bool known = false;
+            for (int k = 0; k < count; k++)
+                known |= !strcmp(names[k], names[count]);
+            if (!known) {
+                argv[count] = names[count];
+                count++;
+            }
+        }
+    }
+    return count;
+}
 
 /* One run of the interpreter answers for all models: its version, and which of their modules
  * import. */
 static int probe_python(struct registry *reg, struct err *err) {
     char *argv[GB_MODELS_MAX + 4] = {reg->python, "-c", (char *)probe}, answer[8192], *line, *rest;
+    char names[GB_MODELS_MAX][GB_NAME_MAX];
     int argc = 3, gil_disabled = 0;
-    for (int i = 0; i < reg->nmodels; i++)
-        if (*reg->models[i].needs)
-            argv[argc++] = reg->models[i].needs;
+    argc += collect_needs(reg, names, argv + argc);
     if (run_capture(reg, argv, answer, sizeof answer, err) < 0)
         return -1;
     rest = answer;
@@ -86,10 +123,8 @@ static int probe_python(struct registry *reg, struct err *err) {
     while ((line = strsep(&rest, "\n"))) {
         char *name = strsep(&line, " ");
         for (int i = 0; line && i < reg->nmodels; i++)
-            if (!strcmp(reg->models[i].needs, name) && strcmp(line, "yes"))
-                snprintf(reg->models[i].not_run, sizeof reg->models[i].not_run,
-                         "%.63s does not import under %.63s: %.80s", name, reg->python_version,
-                         line);
+            if (has_word(reg->models[i].needs, name) && strcmp(line, "yes"))
+                cannot_run(&reg->models[i], reg, name, line);
     }
     return 0;
 }
@@ -109,6 +144,31 @@ static bool on_path(const char *program) {
 
 /* ---- The registers */
 
+static void needs_program(struct model *model, const char *program) {
+    char text[sizeof model->not_run];
+    if (!program || on_path(program))
+        return;
+    snprintf(text, sizeof text, "%.60s is not on PATH%s%.100s", program,
+             *model->get ? "; get it by " : "", model->get);
+    COPY(model->not_run, text);
+}
+
+/* PREFIX or PREFIX_VARIANT = WORD ... of a section, as words VARIANT:WORD. */
+static void read_of_variants(char *text, size_t room, const struct ini_section *s,
+                             const char *prefix) {
+    size_t size = strlen(prefix), used = 0;
+    char word[GB_NAME_MAX];
+    int column = 0;
+    for (int i = 0; i < s->nkeys; i++) {
+        const char *key = s->keys[i].key, *rest = s->keys[i].value;
+        if (strncmp(key, prefix, size) || (key[size] && key[size] != '_'))
+            continue;
+        while (next_word(&rest, word, sizeof word, &column) && used < room)
+            used += (size_t)snprintf(text + used, room - used, "%s%s:%s", used ? " " : "",
+                                     key[size] ? key + size + 1 : "", word);
+    }
+}
+
 static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->name, s->name);
     COPY(model->command, ini_text(s, "command", ""));
@@ -116,9 +176,13 @@ static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->kinds, ini_text(s, "kinds", ""));
     COPY(model->variants, ini_text(s, "variants", ""));
     COPY(model->needs, ini_text(s, "needs", ""));
+    COPY(model->get, ini_text(s, "get", ""));
     COPY(model->about, ini_text(s, "about", ""));
     COPY(model->loop, ini_text(s, "loop", "none"));
+    read_of_variants(model->limits, sizeof model->limits, s, "supports");
+    read_of_variants(model->pythons, sizeof model->pythons, s, "oldest");
     model->hidden = ini_find(s, "hidden");
+    needs_program(model, ini_text(s, "needs_program", NULL));
 }
 
 static void read_store(struct store_model *store, const struct ini_section *s) {
@@ -187,23 +251,30 @@ static int read_workloads(struct registry *reg, struct err *err) {
     return 0;
 }
 
-int registry_open(struct registry *reg, const char *python, struct err *err) {
+int registry_read(struct registry *reg, struct err *err) {
     memset(reg, 0, sizeof *reg);
-    COPY(reg->python, python);
-    if (registry_places(reg, err) < 0 || read_registers(reg, err) < 0 ||
-        read_workloads(reg, err) < 0)
+    if (registry_places(reg, err) < 0 || read_registers(reg, err) < 0)
         return -1;
+    return read_workloads(reg, err);
+}
+
+int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err) {
+    COPY(reg->python, python);
+    reg->with_gil = with_gil;
     return probe_python(reg, err);
+}
+
+int registry_open(struct registry *reg, const char *python, struct err *err) {
+    return registry_read(reg, err) < 0 ? -1 : registry_probe(reg, python, false, err);
 }
 
 int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
                       const char *python, struct err *err) {
     *reg = *driver;
     COPY(reg->build, build);
-    COPY(reg->python, python);
     for (int i = 0; i < reg->nmodels; i++)
         *reg->models[i].not_run = '\0';
-    return probe_python(reg, err);
+    return registry_probe(reg, python, false, err);
 }
 
 void registry_build_id(const struct registry *reg, char *text, size_t room) {
@@ -223,6 +294,47 @@ const struct model *registry_model(const struct registry *reg, const char *name)
         if (!strcmp(reg->models[i].name, name))
             return &reg->models[i];
     return NULL;
+}
+
+/* The next of the words VARIANT:WHAT that are meant for this variant: its WHAT. */
+static bool next_of_variant(const char **list, const char *variant, char what[GB_NAME_MAX]) {
+    char word[2 * GB_NAME_MAX], *colon;
+    int column = 0;
+    while (next_word(list, word, sizeof word, &column)) {
+        colon = strchr(word, ':');
+        if ((size_t)(colon - word) != strlen(variant) || strncmp(word, variant, strlen(variant)))
+            continue;
+        snprintf(what, GB_NAME_MAX, "%.63s", colon + 1);
+        return true;
+    }
+    return false;
+}
+
+bool model_supports(const struct model *model, const char *variant, const char *workload,
+                    enum gb_kind kind) {
+    const char *list = model->limits;
+    char what[GB_NAME_MAX];
+    bool limited = false;
+    while (next_of_variant(&list, variant, what)) {
+        limited = true;
+        if (!strcmp(what, workload) || !strcmp(what, kind_name(kind)))
+            return true;
+    }
+    return !limited;
+}
+
+void model_reason(const struct registry *reg, const struct model *model, const char *variant,
+                  char *text, size_t room) {
+    const char *list = model->pythons;
+    char oldest[GB_NAME_MAX];
+    int major = 0, minor = 0, least = 0;
+    snprintf(text, room, "%s", model->not_run);
+    if (*text || !next_of_variant(&list, variant, oldest) || sscanf(oldest, "3.%d", &least) != 1)
+        return;
+    sscanf(reg->python_version, "cpython-%d.%d", &major, &minor);
+    if (minor < least)
+        snprintf(text, room, "needs Python %.20s or later, this is %.40s", oldest,
+                 reg->python_version);
 }
 
 const struct workload_info *registry_workload(const struct registry *reg, const char *name) {
@@ -255,17 +367,37 @@ void registry_names(const struct registry *reg, const char *what, char *text, si
         add_name(text, room, reg->stores[i].name);
 }
 
+/* A user's workload is its own reference: its file is run as it stands, op after op. `words` have
+ * room for one more. */
+static int ask_user(const struct registry *reg, const struct workload_info *workload, char **words,
+                    char *answer, size_t room, struct err *err) {
+    char program[PATH_MAX];
+    int last = 2;
+    while (words[last + 1])
+        last++;
+    snprintf(program, sizeof program, "%s/runners/adapters/user.py", reg->home);
+    for (int i = last + 1; i > 3; i--)
+        words[i] = words[i - 1];
+    words[0] = (char *)reg->python;
+    words[3] = (char *)workload->file;
+    words[2] = words[1];
+    words[1] = program;
+    return run_capture(reg, words, answer, room, err);
+}
+
 int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect,
                     struct err *err) {
     char texts[GB_PARAMS_MAX][2 * GB_NAME_MAX],
-        *words[GB_PARAMS_MAX + 4] = {NULL, "digest", (char *)cell->workload}, answer[256];
+        *words[GB_PARAMS_MAX + 5] = {NULL, "digest", (char *)cell->workload}, answer[256];
+    const struct workload_info *workload = registry_workload(reg, cell->workload);
     for (int i = 0, count = 3; i < cell->nparams; i++) {
         if (is_load_param(cell->params[i].key))
             continue;
         snprintf(texts[i], sizeof texts[i], "%s=%s", cell->params[i].key, cell->params[i].value);
         words[count++] = texts[i];
     }
-    if (ask_reference(reg, words, answer, sizeof answer, err) < 0)
+    if ((*workload->file ? ask_user(reg, workload, words, answer, sizeof answer, err)
+                         : ask_reference(reg, words, answer, sizeof answer, err)) < 0)
         return -1;
     if (sscanf(answer, "digest=%" SCNx64 " hit=%" SCNd64 " miss=%" SCNd64 " error=%" SCNd64,
                &expect->digest, &expect->hit, &expect->miss, &expect->error) != 4)

@@ -9,14 +9,18 @@ enum {
     GB_MODELS_MAX = 64,
     GB_WORKLOADS_MAX = 64,
     GB_ARGS_MAX = 64,
+    GB_FILE_MAX = 600,
     GB_PATH_MAX = 3800
 }; /* room for a name behind it in PATH_MAX */
 
 struct model {
     char name[GB_NAME_MAX], command[512], language[16], kinds[64], variants[256],
         needs[GB_NAME_MAX], about[200];
+    char get[120];  /* how to get what it needs */
     char loop[128]; /* the loop class that must be attested */
     bool hidden;
+    char limits[512];  /* words VARIANT:WHAT: it runs no other workloads or kinds than these */
+    char pythons[128]; /* words VARIANT:3.12: the oldest Python that has what it needs */
     char not_run[256]; /* "" or why it cannot run here */
 };
 
@@ -28,19 +32,22 @@ struct store_model {
 struct workload_info {
     char name[GB_NAME_MAX], about[200];
     enum gb_kind kind;
-    char keys[512]; /* words: parameters that it understands, the common ones included */
+    char keys[512];         /* words: parameters that it understands, the common ones included */
+    char file[GB_FILE_MAX]; /* of a user's workload, else "" */
 };
 
 struct registry {
     char home[GB_PATH_MAX], build[GB_PATH_MAX], python[GB_PATH_MAX];
     char python_version[64]; /* "cpython-3.11.2", as adapters attest it */
     bool free_threaded;      /* a build on which the GIL can be off */
+    bool with_gil;           /* and on which it is on by request: PYTHON_GIL=1 */
     struct model models[GB_MODELS_MAX];
     int nmodels;
     struct store_model stores[8];
     int nstores;
     struct workload_info workloads[GB_WORKLOADS_MAX];
     int nworkloads;
+    int cores; /* what "1..cores" of a matrix means; 0: 1 */
 };
 
 /* Finds home and build folders from this executable (or GILBENCH_HOME), reads the registers, probes
@@ -50,6 +57,10 @@ int registry_open(struct registry *reg, const char *python, struct err *err);
 /* The same register with another build and interpreter, which is probed anew. */
 int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
                       const char *python, struct err *err);
+/* The two halves of registry_open: all but the interpreter, then the interpreter. `with_gil`: as a
+ * free-threaded build is with PYTHON_GIL=1. */
+int registry_read(struct registry *reg, struct err *err);
+int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err);
 
 /* Only home and build, for verbs that run nothing. */
 int registry_places(struct registry *reg, struct err *err);
@@ -58,6 +69,12 @@ int registry_places(struct registry *reg, struct err *err);
 void registry_build_id(const struct registry *reg, char *text, size_t room);
 
 const struct model *registry_model(const struct registry *reg, const char *name);
+/* Whether the model, in this variant, has what this workload takes. */
+bool model_supports(const struct model *model, const char *variant, const char *workload,
+                    enum gb_kind kind);
+/* Why it cannot run here in this variant; "" when it can. */
+void model_reason(const struct registry *reg, const struct model *model, const char *variant,
+                  char *text, size_t room);
 const struct workload_info *registry_workload(const struct registry *reg, const char *name);
 const struct store_model *registry_store(const struct registry *reg, const char *name);
 /* The names, separated by blanks, for messages. */

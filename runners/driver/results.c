@@ -61,13 +61,14 @@ static json_t *rep_json(const struct rep *rep) {
     json_t *samples = json_array();
     for (int i = 0; i < rep->nsamples; i++)
         json_array_append_new(samples, sample_json(&rep->samples[i]));
-    return json_pack("{si sI sI sI so so so ss ss sb so ss si}", "rep", rep->rep, "startup_ns",
+    return json_pack("{si sI sI sI so so so ss ss ss sb so ss si}", "rep", rep->rep, "startup_ns",
                      (json_int_t)rep->startup_ns, "peak_rss_b", (json_int_t)rep->peak_rss_b,
                      "pss_b", (json_int_t)rep->pss_b, "lifetime", usage_json(&rep->lifetime),
                      "attest", attest_json(&rep->at_ready), "attest_at_end",
-                     attest_json(&rep->at_end), "cpus_planned", rep->cpus_planned, "peer_cpus",
-                     rep->peer_cpus, "shared_core", (int)rep->shared_core, "samples", samples,
-                     "void", rep->void_reason, "void_code", (int)rep->void_code);
+                     attest_json(&rep->at_end), "cpus_planned", rep->cpus_planned, "cpus_observed",
+                     rep->cpus_observed, "peer_cpus", rep->peer_cpus, "shared_core",
+                     (int)rep->shared_core, "samples", samples, "void", rep->void_reason,
+                     "void_code", (int)rep->void_code);
 }
 
 static json_t *estimate_json(const struct estimate *e) {
@@ -114,11 +115,11 @@ static json_t *cell_json(const struct cell *cell) {
     cell_model(cell, model, sizeof model);
     for (int i = 0; i < cell->nparams; i++)
         json_object_set_new(params, cell->params[i].key, json_string(cell->params[i].value));
-    return json_pack("{ss ss ss ss so si si si si sf ss}", "id", cell->id, "workload",
-                     cell->workload, "kind", kind_name(cell->kind), "model", model, "params",
-                     params, "samples", cell->samples, "warmup", cell->warmup, "cores", cell->cores,
-                     "peer_cores", cell->peer_cores, "timeout_s", cell->timeout_s, "not_run",
-                     cell->not_run);
+    return json_pack("{ss ss ss ss ss so si si si si sf ss}", "id", cell->id, "workload",
+                     cell->workload, "kind", kind_name(cell->kind), "model", model, "python",
+                     cell->python, "params", params, "samples", cell->samples, "warmup",
+                     cell->warmup, "cores", cell->cores, "peer_cores", cell->peer_cores,
+                     "timeout_s", cell->timeout_s, "not_run", cell->not_run);
 }
 
 static json_t *result_json(const struct result *result) {
@@ -304,6 +305,7 @@ static int read_rep(struct rep *rep, const json_t *object, int cell) {
                         .shared_core = json_is_true(json_object_get(object, "shared_core")),
                         .void_code = (enum gb_exit)number(object, "void_code")};
     TEXT(object, "cpus_planned", rep->cpus_planned);
+    TEXT(object, "cpus_observed", rep->cpus_observed);
     TEXT(object, "peer_cpus", rep->peer_cpus);
     TEXT(object, "void", rep->void_reason);
     if (!json_is_array(samples) ||
@@ -352,6 +354,7 @@ static void read_cell(struct cell *cell, const json_t *object) {
     TEXT(object, "workload", cell->workload);
     TEXT(object, "model", model);
     TEXT(object, "kind", kind);
+    TEXT(object, "python", cell->python);
     TEXT(object, "not_run", cell->not_run);
     colon = strchr(model, ':');
     snprintf(cell->variant, sizeof cell->variant, "%.63s", colon ? colon + 1 : "");

@@ -76,6 +76,10 @@ static void set_environment(const struct registry *reg, uint64_t hash_seed) {
              before ? before : "");
     setenv("PYTHONPATH", path, 1);
     setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
+    if (reg->with_gil)
+        setenv("PYTHON_GIL", "1", 1);
+    else /* what the caller has set for itself is no part of the plan */
+        unsetenv("PYTHON_GIL");
     if (hash_seed)
         set_number("PYTHONHASHSEED", (unsigned long)hash_seed);
 }

@@ -160,13 +160,14 @@ static bool has_one_worker(const struct cell *cell) {
     return (!workers || atoi(workers) == 1) && (!concurrency || atoi(concurrency) == 1);
 }
 
-/* Python is measured against serial Python, C against C with one worker: a ratio across languages
+/* Python is measured against serial Python of the same interpreter, C and JavaScript against themselves with one worker: a ratio across languages
  * would say more of the languages. */
 static const struct result *baseline_of(const struct runset *run, const struct result *result) {
-    bool python = result->nreps && strncmp(result->reps[0].at_ready.runtime, "c", 2);
+    bool python = result->nreps && !strncmp(result->reps[0].at_ready.runtime, "cpython", 7);
     for (int i = 0; i < run->nresults; i++) {
         const struct result *other = &run->results[i];
-        bool fits = python ? !strcmp(other->cell.model, "serial")
+        bool fits = python ? !strcmp(other->cell.model, "serial") &&
+                                 !strcmp(other->cell.python, result->cell.python)
                            : !strcmp(other->cell.model, result->cell.model);
         if (fits && has_one_worker(&other->cell) && same_work(&result->cell, &other->cell) &&
             !*other->void_reason && other->nreps)

@@ -69,12 +69,12 @@ void format_params(char *text, size_t room, const struct cell *cell) {
 }
 
 static void print_row(const struct result *r) {
-    char model[128], params[256], rate[96], speedup[96], cpu[32], p50[32], p99[32];
+    char model[3 * GB_NAME_MAX], params[256], rate[96], speedup[96], cpu[32], p50[32], p99[32];
     const struct latencies *latencies;
     const char *label;
-    cell_model(&r->cell, model, sizeof model);
+    cell_label(&r->cell, model, sizeof model);
     format_params(params, sizeof params, &r->cell);
-    printf("%-12s %-17s %-28s ", r->cell.workload, model, params);
+    printf("%-12s %-23s %-28s ", r->cell.workload, model, params);
     if (*r->cell.not_run) {
         printf("NOT RUN: %s\n", r->cell.not_run);
     } else if (*r->void_reason) {
@@ -94,7 +94,7 @@ static void print_row(const struct result *r) {
 }
 
 void print_table(const struct runset *run) {
-    printf("%-12s %-17s %-28s %-22s %-21s %9s %9s %9s %s\n", "workload", "model", "parameters",
+    printf("%-12s %-23s %-28s %-22s %-21s %9s %9s %9s %s\n", "workload", "model", "parameters",
            "ops/s [95 %]", "speed-up [95 %]", "CPU/op", "p50", "p99", "latency is");
     for (int i = 0; i < run->nresults; i++)
         print_row(&run->results[i]);

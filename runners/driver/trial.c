@@ -47,12 +47,18 @@ static const struct registry *peer_registry(const struct trial_state *state) {
     return state->context->peer_reg ? state->context->peer_reg : state->context->reg;
 }
 
+/* How children are told what to do: by its name, or by the user's file. */
+static const char *workload_word(const struct registry *reg, const struct cell *cell) {
+    const struct workload_info *workload = registry_workload(reg, cell->workload);
+    return workload && *workload->file ? workload->file : cell->workload;
+}
+
 static void make_command(struct command *command, const struct trial_state *state,
                          const struct registry *reg, const char *program, char *model) {
     const struct cell *cell = state->cell;
     command->count = command_words(reg, program, command->text, sizeof command->text,
                                    command->words, GB_ARGS_MAX / 2);
-    command->words[command->count++] = (char *)cell->workload;
+    command->words[command->count++] = (char *)workload_word(reg, cell);
     command->words[command->count++] = model;
     for (int i = 0; i < cell->nparams; i++)
         if (!is_load_param(cell->params[i].key) || !strcmp(program, load_program))
@@ -165,9 +171,10 @@ static int check_build(const struct trial_state *state, const struct attest *a, 
 static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
     const struct registry *reg = state->context->reg;
     bool python = !strcmp(state->model->language, "python");
-    const char *runtime = python ? reg->python_version : "c";
-    const char *gil = !python ? "none" : reg->free_threaded ? "off" : "on";
-    if (strcmp(a->runtime, runtime))
+    bool node = !strcmp(state->model->language, "javascript");
+    const char *runtime = python ? reg->python_version : node ? a->runtime : "c";
+    const char *gil = !python ? "none" : reg->free_threaded && !reg->with_gil ? "off" : "on";
+    if (strcmp(a->runtime, runtime) || (node && strncmp(a->runtime, "node-", 5)))
         return mismatch(err, "runtime", a->runtime, runtime);
     if (strcmp(a->gil, gil))
         return mismatch(err, "GIL", a->gil, gil);
@@ -273,6 +280,7 @@ static int take_samples(struct trial_state *state, bool *complete, struct err *e
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
     state->rep->peak_rss_b = meter_peak(state->adapter.pid);
+    meter_cpus(state->adapter.pid, state->rep->cpus_observed, sizeof state->rep->cpus_observed);
     return 0;
 }
 

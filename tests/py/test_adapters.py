@@ -4,6 +4,7 @@ import configparser
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ PARAMS = {
     "io_echo": {"ops": 300, "bytes": 3000, "seed": 5},
 }
 KIND = {"cpu_queens": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
+START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn"}
 WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
 
 
@@ -47,22 +49,46 @@ def visible_models():
     for name, section in register().items():
         if name == "DEFAULT" or "hidden" in section:
             continue
-        needed = section.get("needs")
-        missing = needed and importlib.util.find_spec(needed) is None
-        marks = [pytest.mark.skip(reason=f"{needed} is not installed here")] if missing else []
-        for variant in section.get("variants", "").split() or [None]:
+        for variant in section.get("variants", "").split() or [""]:
+            reason = why_not(section, variant)
+            marks = [pytest.mark.skip(reason=reason)] if reason else []
             found.append(pytest.param(f"{name}:{variant}" if variant else name, marks=marks))
     return found
 
 
+def is_installed(module):
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def why_not(section, variant):
+    """Why a model cannot run here, or None."""
+    for module in section.get("needs", "").split():
+        if not is_installed(module):
+            return f"{module} is not installed here"
+    program = section.get("needs_program")
+    if program and not shutil.which(program):
+        return f"{program} is not installed here"
+    oldest = section.get(f"oldest_{variant}" if variant else "oldest", "3.0")
+    return f"needs Python {oldest}" if sys.version_info < tuple(map(int, oldest.split("."))) else None
+
+
+def supports(model, workload):
+    name, _, variant = model.partition(":")
+    section = register()[name]
+    only = section.get(f"supports_{variant}" if variant else "supports")
+    return KIND[workload] in section["kinds"].split() and (only is None or workload in only.split() or KIND[workload] in only.split())
+
+
 def pairs(*kinds):
     """(model, workload) of all that the register says can be run, of these kinds of workload."""
-    models = register()
     return [
         pytest.param(model.values[0], workload, marks=model.marks)
         for model in visible_models()
         for workload, kind in KIND.items()
-        if kind in kinds and kind in models[model.values[0].partition(":")[0]]["kinds"].split()
+        if kind in kinds and supports(model.values[0], workload)
     ]
 
 
@@ -111,11 +137,13 @@ def test_does_the_work_and_says_so(model, workload):
         assert cell.attest["loop"] == section.get("loop")
         assert cell.attest["affinity"] == common.cpu_list(os.sched_getaffinity(0))
         assert cell.attest["pid"] == str(cell.adapter.process.pid)
-        assert cell.attest["interp"] == "0"
-        assert cell.attest["start_method"] == (model.partition(":")[2] if model.startswith("procs") else "none")
+        assert cell.attest["interp"] == (",".join(map(str, range(1, 4))) if model == "interp" else "0")
+        assert cell.attest["start_method"] == START.get(model, model.partition(":")[2] if model.startswith("procs") else "none")
         if section["language"] == "python":
             assert cell.attest["gil"] == common.gil()
             assert cell.attest["runtime"] == f"cpython-{sys.version.split()[0]}"
+        elif section["language"] == "javascript":
+            assert cell.attest["gil"] == "none" and cell.attest["runtime"].startswith("node-")
         else:
             assert (cell.attest["gil"], cell.attest["runtime"]) == ("none", "c")
 

@@ -200,10 +200,12 @@ def test_usage_errors_say_what_and_what_to_do(args, code, message):
 
 
 MATRICES = [
-    ("[cpu_queens]\nmodels = threads gevent\nops = 1\n", ":2:18: unknown model 'gevent'; there are: serial threads procs"),
+    ("[cpu_queens]\nmodels = threads goroutines\nops = 1\n", ":2:18: unknown model 'goroutines'; there are: serial threads procs"),
     ("[cpu_chess]\nmodels = serial\nops = 1\n", ":1:2: unknown workload 'cpu_chess'; there are: cpu_queens"),
     ("[cpu_queens]\nmodels serial\n", ":2:1: 'key = value' or '[section]' expected"),
     ("[io_echo]\nmodels = serial\nops = 1\n", ":2:10: serial does not run server workloads"),
+    ("[cpu_sha256]\nmodels = promise:native\nops = 1\n", ":2:10: promise:native does not run cpu_sha256; of its variants runs: native:"),
+    ("[io_echo]\nmodels = promise:process\nops = 1\n", ":2:10: promise:process does not run io_echo"),
     ("[io_echo]\nmodels = threads\ncores = 4096\nops = 1\n", "asks for 4096 cores; this process may use"),
 ]
 

@@ -1,0 +1,64 @@
+"""cpromise past one machine: cpu ops through to_executor and somebody else's concurrent.futures Executor.
+
+`dask` starts a cluster of local processes, one thread each; `mpi` starts workers by MPI_Comm_spawn. Ops go in chunks, a
+quarter of an equal share each, as in procs.py.
+"""
+
+import os
+import sys
+
+import common
+import cpromise as cp
+import remote
+
+CHUNKS_PER_WORKER = 4
+
+
+def dask(size):
+    from distributed import Client, LocalCluster
+
+    cluster = LocalCluster(n_workers=size, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40)
+    client = Client(cluster, set_as_default=False)
+    client.wait_for_workers(size)
+    return client.get_executor(pure=False), lambda: (client.close(), cluster.close())
+
+
+def mpi(size):
+    os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
+    os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+    os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
+    os.environ.setdefault("OMPI_MCA_hwloc_base_binding_policy", "none")
+    from mpi4py.futures import MPIPoolExecutor
+
+    executor = MPIPoolExecutor(size, path=sys.path, env=dict(os.environ))
+    executor.bootup(wait=True)
+    return executor, executor.shutdown
+
+
+class Executors(common.Adapter):
+    build = cp.__build__
+
+    def setup(self):
+        self.executor, self.end = {"dask": dask, "mpi": mpi}[self.model](self.size)
+        self.cp_loop = cp.Loop()
+        self.loop = common.qualified(self.cp_loop)
+        self.start_method = "spawn"
+        self.cp_loop.run(lambda: self.ask([range(0)] * self.size))
+
+    def ask(self, chunks):
+        name, params = remote.arguments(self)
+        return cp.Promise.all(cp.to_executor(self.executor, remote.run_some, name, params, ops) for ops in chunks)
+
+    def sample(self, tally):
+        ops = self.params["ops"]
+        size = max(1, ops // (CHUNKS_PER_WORKER * self.size))
+        for done in self.cp_loop.run(lambda: self.ask([range(i, min(i + size, ops)) for i in range(0, ops, size)])):
+            tally.done += [tuple(one) for one in done]
+
+    def close(self):
+        self.cp_loop.close()
+        self.end()
+
+
+if __name__ == "__main__":
+    common.main(Executors)

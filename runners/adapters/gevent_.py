@@ -1,0 +1,55 @@
+"""gevent: greenlets on one thread, over sockets that wait without blocking it; cpu ops through its thread pool."""
+
+import common
+import gevent
+import gevent.server
+import gevent.socket
+from gevent.threadpool import ThreadPool
+from resp import BlockingStore
+
+
+class Store(BlockingStore):
+    connect = staticmethod(gevent.socket.create_connection)
+
+
+class Gevent(common.Adapter):
+    def setup(self):
+        hub = gevent.get_hub()
+        self.loop = common.qualified(hub.loop)
+        self.waiters = ThreadPool(1)  # where the wire is read, while the loop runs
+        if self.kind == "server":
+            self.server = gevent.server.StreamServer(("127.0.0.1", self.params["port"]), echo, backlog=4096)
+            self.server.start()
+            return self.server.server_port
+        if self.kind == "client":
+            self.stores = [Store(self.params) for _ in range(self.size)]
+        else:
+            self.pool = ThreadPool(self.size)
+
+    def one(self, worker, ops, tally):
+        """What one greenlet does of a sample: the next op that nobody has taken, until there is none."""
+        for op in ops:
+            if self.kind == "client":
+                tally.add(*self.stores[worker].employee(self.work, op))
+            else:
+                tally.add(*self.pool.apply(common.timed, (self.work, op)))
+
+    def sample(self, tally):
+        ops = iter(range(self.params["ops"]))
+        gevent.joinall([gevent.spawn(self.one, worker, ops, tally) for worker in range(self.size)], raise_error=True)
+
+    def serve(self, wait):
+        while self.waiters.apply(wait) != "stop":
+            pass
+        self.server.stop()
+
+
+def echo(connection, _):
+    connection.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+    with connection:
+        while data := connection.recv(65536):
+            connection.sendall(data)
+
+
+if __name__ == "__main__":
+    common.main(Gevent)

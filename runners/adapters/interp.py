@@ -1,0 +1,121 @@
+"""Subinterpreters with a GIL each, one on every worker thread (PEP 684, Python 3.12 and later).
+
+An interpreter shares no object with another, so ops and results cross as bytes, over pipes that all of them read: a
+message of 16 bytes is a range of ops, and whoever reads it has it. As in procs.py an equal share is cut in four.
+"""
+
+import marshal
+import os
+import struct
+import sys
+import threading
+
+import common
+
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+CHUNKS_PER_WORKER = 4
+RANGE = struct.Struct("qq")
+SIZE = struct.Struct("q")
+
+PROGRAM = """
+import sys
+sys.path[:] = {path!r}
+import interp
+interp.work_for({name!r}, {params!r}, {tasks}, {results})
+"""
+
+
+def create():
+    """An interpreter of its own GIL."""
+    return interpreters.create("isolated") if sys.version_info >= (3, 13) else interpreters.create(isolated=True)
+
+
+def read_all(fd, size):
+    data = b""
+    while len(data) < size:
+        part = os.read(fd, size - len(data))
+        if not part:
+            raise EOFError("a subinterpreter ended early")
+        data += part
+    return data
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def say(fd, value):
+    data = marshal.dumps(value)
+    write_all(fd, SIZE.pack(len(data)) + data)
+
+
+def hear(fd):
+    return marshal.loads(read_all(fd, SIZE.unpack(read_all(fd, SIZE.size))[0]))
+
+
+def work_for(name, params, tasks, results):
+    """The life of a worker, inside its interpreter: says its id, then answers ranges until the end of the file."""
+    work = common.load(name).Workload(params)
+    say(results, common.interpreter_id())
+    while message := os.read(tasks, RANGE.size):
+        try:
+            say(results, [common.timed(work, op) for op in range(*RANGE.unpack(message))])
+        except Exception as error:
+            say(results, f"{type(error).__name__}: {error}")
+
+
+class Interp(common.Adapter):
+    def setup(self):
+        self.tasks, self.results, ids = os.pipe(), [], []
+        for _ in range(self.size):
+            pipe = os.pipe()
+            self.results.append(pipe[0])
+            threading.Thread(target=self.live, args=(create(), pipe[1]), daemon=True).start()
+            ids.append(hear(pipe[0]))
+        self.interp = ",".join(map(str, ids))
+
+    def live(self, interpreter, results):
+        path = [os.path.dirname(os.path.abspath(__file__)), *sys.path]
+        program = PROGRAM.format(path=path, name=self.name, params=self.params, tasks=self.tasks[0], results=results)
+        try:
+            failed = interpreters.run_string(interpreter, program)
+            if failed is not None:
+                print(failed.formatted, file=sys.stderr)
+        finally:
+            os.close(results)  # whoever waits for this worker finds the end of the file
+
+    def sample(self, tally):
+        ops = self.params["ops"]
+        size = max(1, ops // (CHUNKS_PER_WORKER * self.size))
+        chunks = [RANGE.pack(i, min(i + size, ops)) for i in range(0, ops, size)]
+        feeder = threading.Thread(target=lambda: [os.write(self.tasks[1], chunk) for chunk in chunks], daemon=True)
+        feeder.start()
+        self.collect(tally, len(chunks))
+        feeder.join()
+
+    def collect(self, tally, chunks):
+        """From whichever worker has something, until all is there."""
+        import select
+
+        poll = select.poll()
+        for fd in self.results:
+            poll.register(fd, select.POLLIN)
+        while chunks:
+            for fd, _ in poll.poll():
+                done = hear(fd)
+                if isinstance(done, str):
+                    raise RuntimeError(f"in a subinterpreter: {done}")
+                tally.done += done
+                chunks -= 1
+
+    def close(self):
+        os._exit(0)  # threads inside their interpreters wait for work for ever
+
+
+if __name__ == "__main__":
+    common.main(Interp)

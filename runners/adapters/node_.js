@@ -1,0 +1,169 @@
+// node: promises on one event loop; with the variant worker_threads, cpu ops on threads that each have an isolate of their own.
+"use strict";
+
+const net = require("node:net");
+const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
+const common = require("./common.js");
+
+const CHUNKS_PER_WORKER = 4;
+
+// ---- A client of a RESP2 store, one request at a time on a connection
+
+class Store {
+    static connect(params) {
+        return new Promise((resolve, reject) => {
+            const socket = net.connect({ host: params.store_host, port: params.store_port, noDelay: true });
+            socket.once("connect", () => resolve(new Store(socket)));
+            socket.once("error", reject);
+        });
+    }
+
+    constructor(socket) {
+        this.socket = socket;
+        this.bytes = Buffer.alloc(0);
+        this.settle = null;
+        const broken = (error) => this.settle && this.settle.reject(error || new Error("the store hung up"));
+        socket.on("data", (data) => this.fed(data));
+        socket.on("error", broken);
+        socket.on("close", () => broken());
+    }
+
+    fed(data) {
+        this.bytes = this.bytes.length ? Buffer.concat([this.bytes, data]) : data;
+        const end = this.bytes.indexOf("\r\n");
+        if (end < 0) return;
+        if (this.bytes[0] !== 0x24) return this.settle.reject(new Error(`the store answered '${this.bytes.subarray(0, end)}' to GET`));
+        const size = Number(this.bytes.toString("latin1", 1, end));
+        if (size < 0) return this.answer(null, end + 2);
+        if (this.bytes.length >= end + size + 4) this.answer(this.bytes.subarray(end + 2, end + 2 + size), end + size + 4);
+    }
+
+    answer(value, used) {
+        const { resolve } = this.settle;
+        this.settle = null;
+        this.bytes = this.bytes.subarray(used);
+        resolve(value);
+    }
+
+    get(key) {
+        return new Promise((resolve, reject) => {
+            this.settle = { resolve, reject };
+            if (this.socket.destroyed) reject(new Error("the store hung up"));
+            else this.socket.write(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`);
+        });
+    }
+}
+
+// ---- What one sample is, for each kind and variant
+
+async function employees({ module, params, work }) {
+    const stores = await Promise.all(Array.from({ length: params.concurrency }, () => Store.connect(params)));
+    async function one(store, take, tally) {
+        for (let id = take(); id < params.ops; id = take()) {
+            const start = common.clock();
+            const name = work.names[id];
+            const found = await store.get(module.idKey(name));
+            const record = found === null ? null : await store.get(module.recordKey(found));
+            tally.done.push([id, ...module.outcome(name, found, record), common.clock() - start]);
+        }
+    }
+    return (tally) => {
+        let next = 0;
+        return Promise.all(stores.map((store) => one(store, () => next++, tally)));
+    };
+}
+
+// On the loop itself: a promise for each op, one after the other, whatever the number of workers.
+function onLoop({ params, work }) {
+    return async (tally) => {
+        for (let id = 0; id < params.ops; id++) tally.done.push(await Promise.resolve(id).then((op) => common.timed(work, op)));
+    };
+}
+
+// A thread that answers one chunk at a time.
+class Hand {
+    constructor(name, params) {
+        this.worker = new Worker(__filename, { workerData: { name, params } });
+        this.worker.on("message", (done) => this.resolve(done));
+        this.worker.on("error", (error) => this.reject(error));
+    }
+
+    ask(chunk) {
+        return new Promise((resolve, reject) => {
+            Object.assign(this, { resolve, reject });
+            this.worker.postMessage(chunk);
+        });
+    }
+}
+
+async function onWorkers({ name, params }) {
+    const hands = Array.from({ length: params.workers }, () => new Hand(name, params));
+    await Promise.all(hands.map((hand) => hand.ask([0, 0])));
+    const size = Math.max(1, Math.floor(params.ops / (CHUNKS_PER_WORKER * params.workers)));
+    return (tally) => {
+        let next = 0;
+        const one = async (hand) => {
+            while (next < params.ops) {
+                const from = next;
+                next += size;
+                for (const op of await hand.ask([from, Math.min(from + size, params.ops)])) tally.done.push(op);
+            }
+        };
+        return Promise.all(hands.map(one));
+    };
+}
+
+function workerThread() {
+    const work = new (common.load(workerData.name).Workload)(workerData.params);
+    parentPort.on("message", ([from, to]) => {
+        const done = [];
+        for (let id = from; id < to; id++) done.push(common.timed(work, id));
+        parentPort.postMessage(done);
+    });
+}
+
+function serve(params) {
+    const server = net.createServer({ noDelay: true }, (socket) => {
+        socket.on("error", () => socket.destroy());
+        socket.pipe(socket);
+    });
+    return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host: "127.0.0.1", port: params.port, backlog: 4096 }, () => resolve(server.address().port));
+    });
+}
+
+// ---- The life of the adapter
+
+async function runSamples(sample, wire) {
+    while ((await wire.word()) === "go") {
+        const tally = new common.Tally();
+        const start = common.clock();
+        await sample(tally);
+        tally.lines(common.clock() - start).forEach((line) => wire.say(line));
+    }
+}
+
+async function run(given, wire) {
+    const { module, variant, params } = given;
+    if (module.Workload) given.work = new module.Workload(params);
+    const port = module.KIND === "server" ? await serve(params) : 0;
+    const prepare = module.KIND === "client" ? employees : variant === "worker_threads" ? onWorkers : onLoop;
+    const sample = port ? null : await prepare(given);
+    wire.say(common.attestation());
+    wire.say(port ? `ready port=${port}` : "ready");
+    if (port) while ((await wire.word()) !== "stop");
+    else await runSamples(sample, wire);
+    wire.say(common.attestation());
+    wire.say("bye");
+    process.exit(0);
+}
+
+if (isMainThread) {
+    const given = common.parse(process.argv);
+    const wire = new common.Wire();
+    run(given, wire).catch((error) => {
+        process.stderr.write(`${error.stack}\n`);
+        wire.fail(error);
+    });
+} else workerThread();
