@@ -44,7 +44,7 @@ DRIVER    := $(wildcard runners/driver/*.c)
 WORKLOADS := $(filter-out workloads/reference.c,$(wildcard workloads/*.c))
 CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
 CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
-PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
+PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake stall echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
 
 # The interpreter that is built for. Read once, and only when a rule needs it.
 pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
@@ -59,12 +59,12 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench bench-cpromise bench-callgrind bench-seam check env clean help setup
+.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
-ext: $$(EXTENSION) $(PACKAGE)/__init__.py  ## Build cpromise for $(PYTHON); several interpreters stand side by side
-programs: $(PROGRAMS)  ## Build gilbench and its helpers
+ext: $$(EXTENSION) $(PACKAGE)/__init__.py $(BUILD)/build_id  ## Build cpromise for $(PYTHON); several interpreters stand side by side
+programs: $(PROGRAMS) $(BUILD)/build_id  ## Build gilbench and its helpers
 
 # ---- Compiling
 $(BUILD)/%.o: %.c
@@ -101,11 +101,13 @@ $(BUILD)/reference: $(call objects,workloads/reference.c $(WORKLOADS))
 	$(program) $(LIBS_workloads)
 $(BUILD)/store: $(call objects,runners/load/store.c runners/load/table.c $(CHILD))
 	$(program) $(LIBS_workloads)
-$(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c $(CHILD))
+$(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c runners/load/open.c runners/load/arrival.c runners/stats/rng.c $(CHILD))
 	$(program) $(LIBS_workloads)
 $(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c $(CHILD))
 	$(program) $(LIBS_workloads) -pthread
 $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
+	$(program) $(LIBS_workloads)
+$(BUILD)/stall: $(call objects,runners/adapters/stall.c $(CHILD))
 	$(program) $(LIBS_workloads)
 
 $(BUILD)/echo-client: $(call objects,runners/echo/client.c runners/stats/hist.c)
@@ -122,6 +124,10 @@ $(BUILD)/version.c: FORCE
 	  '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+# What the sources are, for the driver to compare with what a process says that it runs.
+$(BUILD)/build_id: FORCE
+	$(Q)mkdir -p $(@D) && echo '$(BUILD_ID)$(if $(filter -O0,$(CFLAGS)),-O0)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: FORCE
 FORCE:
 
 # ---- Tests
@@ -129,8 +135,9 @@ FORCE:
 TESTLIBS_core      = $(BUILD)/libcploop.a
 TESTLIBS_stats     = $(call objects,$(STATS))
 TESTLIBS_driver    = $(call objects,$(filter-out runners/driver/main.c,$(DRIVER)) $(STATS)) $(BUILD)/version.o
+TESTLIBS_load      = $(call objects,runners/load/$*.c $(STATS))
 TESTLIBS_workloads = $(call objects,$(WORKLOADS) runners/stats/hist.c)
-room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(1).c),stats,$(if $(wildcard runners/driver/$(1).c),driver,workloads)))
+room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(1).c),stats,$(if $(wildcard runners/driver/$(1).c),driver,$(if $(wildcard runners/load/$(1).c),load,workloads))))
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/c/test_%.o $$(TESTLIBS_$$(call room_of,$$*))
 	$(call say,LD,$@)
@@ -178,6 +185,9 @@ bench:  ## Set up, build, run MATRIX (default or smoke), plot and report; PYTHON
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@$(MAKE) --no-print-directory MODE=release all
 	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
+
+gate:  ## Is CAND (HEAD) slower than BASE (origin/main)? GATE='--budget 60' passes options; for a CI: scripts/gate
+	@PYTHON="$(PYTHON)" scripts/gate "$(BASE)" "$(CAND)" $(GATE)
 
 bench-cpromise:  ## cpromise against a C loop, asyncio, uvloop, node, operation by operation; BENCH='--help' passes options
 	@scripts/setup --for bench --python "$(PYTHON)"

@@ -1,5 +1,5 @@
 # The one list of what cpromise is compiled from; the Makefile and setup.py both read it. Paths are relative to ext/.
-CP_CORE := core/mem.c core/promise.c core/timer.c core/loop.c core/io.c core/poll_epoll.c core/poll_uring.c core/offload.c core/native.c
+CP_CORE := core/mem.c core/promise.c core/timer.c core/loop.c core/io.c core/io_try.c core/poll_epoll.c core/poll_uring.c core/offload.c core/native.c
 CP_BINDING := binding/module.c binding/py_promise.c binding/py_methods.c binding/py_settler.c binding/py_handlers.c \
               binding/py_combine.c binding/py_cancel.c binding/py_context.c binding/py_task.c binding/py_face.c \
               binding/py_future.c binding/py_loop.c binding/py_run.c binding/py_host.c binding/py_backend.c binding/py_guest.c binding/py_debug.c \

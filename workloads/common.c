@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct workload *const workloads[] = {&cpu_queens, &cpu_sha256, &io_employee, &io_echo, NULL};
+const struct workload *const workloads[] = {&cpu_queens,  &cpu_sha256, &loop_steps,
+                                            &io_employee, &io_echo,    NULL};
 
 const struct param common_params[] = {
     {"ops", 100, 1, 1000000000, "ops in a sample"},

@@ -47,7 +47,7 @@ struct workload {
     enum op_class (*op)(const void *state, uint64_t id, unsigned char *result, size_t *size);
 };
 
-extern const struct workload cpu_queens, cpu_sha256, io_employee, io_echo;
+extern const struct workload cpu_queens, cpu_sha256, loop_steps, io_employee, io_echo;
 
 /* All of them, ended by NULL. */
 extern const struct workload *const workloads[];

@@ -22,6 +22,10 @@ typedef struct {
     uint64_t id;         /* never given twice in a process */
     PromiseObject *free; /* dead promises to be used again, linked by job.next */
     int free_count;
+    LoopObject *open_loops; /* of this interpreter, linked by next_open */
+#ifdef Py_GIL_DISABLED
+    PyMutex loops_lock;
+#endif
     /* objects from here to the end: module.c visits and clears them as one array */
     PyTypeObject *Promise, *Loop, *Timer, *Callback, *Settler, *TypedCatch, *Combiner, *Watcher;
     PyTypeObject *Stream, *Server, *Connector, *Work;
@@ -67,8 +71,9 @@ struct LoopObject {
     PyObject
         *resume;  /* borrowed: the value with which a coroutine is being resumed, see py_task.c */
     bool driving; /* a coroutine is being stepped by us, not by asyncio */
-    struct contexts contexts; /* py_context.c */
-    PromiseObject *roots;     /* first of the pending promises that are settled from outside */
+    struct contexts contexts;           /* py_context.c */
+    LoopObject *next_open, **prev_open; /* in state->open_loops; prev_open NULL: not there */
+    PromiseObject *roots; /* first of the pending promises that are settled from outside */
 #ifdef Py_GIL_DISABLED
     PyMutex roots_lock;
 #endif
@@ -136,6 +141,21 @@ PyObject *loop_run(LoopObject *self, PyObject *main);
 PyObject *loop_run_forever(LoopObject *self, PyObject *ignored);
 PyObject *loop_stop(LoopObject *self, PyObject *ignored);
 extern const char loop_run_doc[], loop_run_forever_doc[], loop_stop_doc[];
+/* How often in a turn of the loop somebody found at once what it asked the kernel for. One whose share
+ * is used up waits for the next turn: a peer that floods must not keep the loop from everybody else.
+ * Of datagrams it is more: the kernel drops what waits for long. */
+enum { TRIES_A_TURN = 16, DATAGRAMS_A_TURN = 64 };
+struct share {
+    uint64_t turn; /* of the loop, in which there were `tries` */
+    unsigned tries;
+};
+/* Counts one more try. */
+static inline bool share_is_used_up(struct share *share, const LoopObject *loop, unsigned most) {
+    if (share->turn != loop->core.stats.turns)
+        *share = (struct share){loop->core.stats.turns, 0};
+    return ++share->tries > most;
+}
+
 /* Runs until `main` has settled; its value (new reference), or NULL with its reason raised. */
 PyObject *loop_run_main(LoopObject *loop, PyObject *main);
 /* close() was called by a job, and now there is none any more. */
@@ -144,6 +164,9 @@ void loop_close_wanted(LoopObject *loop);
 int loop_finish_asyncgens(LoopObject *loop);
 /* Loop.close(). 0 or -1. */
 int loop_close_now(LoopObject *loop);
+/* A subinterpreter ends: closes what is open, whichever thread made it. A thread of a pool that was
+ * left would be a fatal error. */
+void loops_end(module_state *state);
 /* What every loop does for the core, and the end of a job or of work that will never run. py_host.c
  */
 extern const struct cp_host loop_host;
@@ -244,7 +267,9 @@ struct cp_job *callback_new(LoopObject *loop, PyObject *fn, PyObject *const *arg
 int run_callback(LoopObject *loop, struct cp_job *job);
 void callback_drop(struct cp_job *job);
 int callback_visit(struct cp_job *job, visitproc visit, void *arg);
-PyObject *timer_object(struct cp_timer *timer);   /* borrowed */
+PyObject *timer_object(struct cp_timer *timer); /* borrowed */
+/* A job of the next turn that calls self.<method>(). 0 or -1. */
+int callback_next_turn(LoopObject *loop, PyObject *self, const char *method);
 PyObject *callback_function(struct cp_job *job);  /* borrowed */
 PyObject *timer_function(struct cp_timer *timer); /* borrowed; None for a promise's */
 /* A Timer that calls fn(*args). New reference. */
@@ -303,7 +328,6 @@ enum binding_kind {
     KIND_ELEMENT,
     KIND_CALLBACK, /* a Callback: queue_microtask, call_soon */
     KIND_WORK,     /* a Work that comes back from the pool */
-    KIND_RESOLVE,  /* a Connector that comes back from name resolution */
     KIND_NATIVE,   /* a native_work that comes back from the pool */
     KIND_READ,     /* a Stream that reads on in the next turn */
     KIND_FLUSH,    /* a Stream that sends what the turn has written */
@@ -552,11 +576,6 @@ static inline void native_drop(struct native_work *work) {
     work->never(work);
     work->free(work);
 }
-/* A name was resolved, or never will be. py_connect.c */
-int run_resolved(struct cp_job *job);
-void resolve_drop(struct cp_work *work);
-PyObject *resolve_object(struct cp_work *work); /* borrowed */
-
 /* Whether a call has from `least` to `most` positional arguments; sets TypeError. */
 bool check_no_keywords(const char *name, PyObject *kwnames);
 bool check_nargs(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most);

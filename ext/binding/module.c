@@ -5,6 +5,12 @@
 #ifndef CP_BUILD_ID
 #error "CP_BUILD_ID, a hash of the sources, must be given by the build"
 #endif
+/* A build that nobody should measure says so in its name. */
+#ifdef __OPTIMIZE__
+#define UNOPTIMISED ""
+#else
+#define UNOPTIMISED "-O0"
+#endif
 
 module_state *state_of_module(PyObject *module) {
     return PyModule_GetState(module);
@@ -108,6 +114,15 @@ static PyObject *cp_close_thread_loop(PyObject *module, PyObject *Py_UNUSED(args
     return err < 0 || PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
+static PyObject *cp_close_loops(PyObject *module, PyObject *args) {
+    PyObject *closed = cp_close_thread_loop(module, args);
+    PyObject *raised = closed ? NULL : take_raised();
+    loops_end(state_of_module(module));
+    if (raised)
+        restore_raised(raised);
+    return closed;
+}
+
 static PyObject *cp_set_current_loop(PyObject *module, PyObject *loop) {
     LoopObject *outer;
     if (!Py_IS_TYPE(loop, state_of_module(module)->Loop))
@@ -126,6 +141,7 @@ static PyMethodDef module_methods[] = {
     {"sleep", FASTCALL(cp_sleep), METH_FASTCALL, sleep_doc},
     {"_current_loop", cp_current_loop, METH_NOARGS, "This thread's loop, or None."},
     {"_close_thread_loop", cp_close_thread_loop, METH_NOARGS, "Closes this thread's loop, if any."},
+    {"_close_loops", cp_close_loops, METH_NOARGS, "The same at the end of the interpreter."},
     {"_set_current_loop", cp_set_current_loop, METH_O, "Makes a Loop this thread's."},
     {"get_running_loop", cp_get_running_loop, METH_NOARGS, get_running_loop_doc},
     {"connect_tcp", FASTCALL(cp_connect_tcp), METH_VARARGS | METH_KEYWORDS, cp_connect_tcp_doc},
@@ -240,7 +256,7 @@ static int module_exec(PyObject *module) {
     state->id = next_state_id();
     if (make_strings(state) < 0 || make_types(module, state) < 0 || find_errors(state) < 0)
         return -1;
-    return PyModule_AddStringConstant(module, "__build__", CP_BUILD_ID);
+    return PyModule_AddStringConstant(module, "__build__", CP_BUILD_ID UNOPTIMISED);
 }
 
 /* The objects of the state, as one list for traverse and clear: everything between `id` and the end

@@ -1,15 +1,15 @@
 /* py_connect.c - connect_tcp and connect_unix: a name becomes addresses, the first address that
  * answers becomes a Stream, and TLS is put on top where it is asked for.
  *
- * A literal address is tried at once. A name is resolved by getaddrinfo on a pool thread, without
- * the GIL; its addresses are tried as RFC 8305 ("happy eyeballs") has it: the families alternate,
+ * A literal address is tried at once. A name is resolved on a pool thread (py_resolve.c); its
+ * addresses are tried as RFC 8305 ("happy eyeballs") has it: the families alternate,
  * and the next address starts a quarter of a second after the one before, or when that has failed.
  *
  * The Connector holds the state of one connect. Each step that is under way (resolution, attempt,
  * timer, handshake) holds one reference to it. */
+#include "py_resolve.h"
 #include "py_stream.h"
 #include <errno.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -27,19 +27,16 @@ typedef struct {
 
 struct ConnectorObject {
     PyObject_HEAD
-    struct cp_work work;
     struct operation operation;
     LoopObject *loop;
     PromiseObject *promise;
     PyObject *expiry, *stagger;   /* Timers or NULL */
-    PyObject *what;               /* "connect_tcp host:port", for messages */
+    const char *call;             /* "connect_tcp" and */
+    PyObject *what;               /* "host:port", for messages */
     PyObject *context, *hostname; /* of TLS; context NULL without */
     StreamObject *stream;         /* connected, while the TLS handshake goes on */
-    char *host;
-    char port[8];
     Attempt *attempts;
     size_t count, next, flying; /* attempts; those begun; of these, those under way */
-    int resolved;               /* of getaddrinfo */
     int error;                  /* negative errno of the last attempt that failed */
 };
 
@@ -95,13 +92,17 @@ static void cancelled(struct operation *operation) {
     Py_DECREF(self);
 }
 
+static void raise_loop_closed(ConnectorObject *self) {
+    PyErr_Format(self->loop->state->LoopClosedError, "the loop was closed during %s %U", self->call,
+                 self->what);
+}
+
 static void fail(ConnectorObject *self, int err) {
     PyObject *text, *error;
     if (self->loop->closing) {
-        PyErr_Format(self->loop->state->LoopClosedError, "the loop was closed during %U",
-                     self->what);
+        raise_loop_closed(self);
     } else {
-        text = PyUnicode_FromFormat("%U: %s", self->what, strerror(-err));
+        text = PyUnicode_FromFormat("%s %U: %s", self->call, self->what, strerror(-err));
         error = text ? PyObject_CallFunction(PyExc_OSError, "iN", -err, text) : NULL;
         if (error)
             restore_raised(error);
@@ -276,70 +277,72 @@ static int take_addresses(ConnectorObject *self, const struct addrinfo *list) {
     return 0;
 }
 
-/* With or without the GIL. 0, or an error of getaddrinfo. */
-static int look_up(ConnectorObject *self, int flags) {
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
-    struct addrinfo *list;
-    int err = getaddrinfo(self->host, self->port, &hints, &list);
-    if (err)
-        return err;
-    err = take_addresses(self, list) < 0 ? EAI_MEMORY : 0;
-    freeaddrinfo(list);
-    return err;
-}
-
-static void resolve_on_worker(struct cp_work *work, void *Py_UNUSED(worker)) {
-    ConnectorObject *self = CONNECTOR_OF(work, work);
-    self->resolved = look_up(self, AI_ADDRCONFIG);
-}
-
-static void name_not_found(ConnectorObject *self) {
-    PyObject *text = PyUnicode_FromFormat("%U: %s", self->what, gai_strerror(self->resolved));
-    PyObject *error =
-        text ? PyObject_CallFunction(PyExc_OSError, "iN", self->resolved, text) : NULL;
-    if (error)
-        restore_raised(error);
-    finish(self, NULL);
-}
-
-int run_resolved(struct cp_job *job) {
-    ConnectorObject *self = CONNECTOR_OF(cp_container_of(job, struct cp_work, job), work);
-    if (!over(self)) {
-        if (self->resolved == 0)
-            try_next(self);
-        else
-            name_not_found(self);
-    }
-    Py_DECREF(self);
-    return 0;
-}
-
-PyObject *resolve_object(struct cp_work *work) {
-    return (PyObject *)CONNECTOR_OF(work, work);
-}
-
-void resolve_drop(struct cp_work *work) {
-    ConnectorObject *self = CONNECTOR_OF(work, work);
-    if (!over(self)) {
-        PyErr_Format(self->loop->state->LoopClosedError, "the loop was closed during %U",
-                     self->what);
-        finish(self, NULL);
-    }
-    Py_DECREF(self);
-}
-
-static void begin_tcp(ConnectorObject *self) {
+static void resolved(ConnectorObject *self, const struct resolution *resolution) {
     int err;
-    if (look_up(self, AI_NUMERICHOST | AI_NUMERICSERV) == 0) {
-        try_next(self);
+    if (over(self))
         return;
-    }
-    self->work = (struct cp_work){.run = resolve_on_worker, .job.kind = KIND_RESOLVE};
-    if ((err = cp_work_submit(&self->loop->core, &self->work)) == 0)
-        Py_INCREF(self);
-    else
+    if (resolution->error) {
+        resolution_raise(resolution, self->loop, self->call, self->what);
+        finish(self, NULL);
+    } else if ((err = take_addresses(self, resolution->addresses)) < 0) {
         fail(self, err);
+    } else {
+        try_next(self);
+    }
+}
+
+/* The look-up is not the Connector's own: a thread that was left behind may still write to it. */
+struct naming {
+    struct resolution resolution;
+    ConnectorObject *owner; /* a reference, until it is told */
+};
+
+static struct naming *naming_of(struct native_work *work) {
+    return cp_container_of(work, struct naming, resolution.work);
+}
+
+static void naming_free(struct native_work *work) {
+    struct naming *self = naming_of(work);
+    resolution_clear(&self->resolution);
+    Py_XDECREF(self->owner);
+    PyMem_Free(self);
+}
+
+static void naming_home(struct native_work *work) {
+    resolved(naming_of(work)->owner, &naming_of(work)->resolution);
+    naming_free(work);
+}
+
+static void naming_never(struct native_work *work) {
+    ConnectorObject *owner = naming_of(work)->owner;
+    naming_of(work)->owner = NULL;
+    if (!over(owner)) {
+        raise_loop_closed(owner);
+        finish(owner, NULL);
+    }
+    Py_DECREF(owner);
+}
+
+/* 0, or -1 with an exception. */
+static int begin_tcp(ConnectorObject *self, PyObject *host, int port) {
+    struct naming *naming = PyMem_Calloc(1, sizeof *naming);
+    int done;
+    if (!naming) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    naming->owner = (ConnectorObject *)Py_NewRef(self);
+    naming->resolution.type = SOCK_STREAM;
+    naming->resolution.flags = AI_ADDRCONFIG;
+    naming->resolution.work.home = naming_home;
+    naming->resolution.work.never = naming_never;
+    naming->resolution.work.free = naming_free;
+    done = resolution_begin(self->loop, &naming->resolution, host, port);
+    if (done > 0)
+        resolved(self, &naming->resolution);
+    if (done != 0)
+        naming_free(&naming->resolution.work);
+    return done < 0 ? -1 : 0;
 }
 
 /* ---- The object */
@@ -347,7 +350,7 @@ static void begin_tcp(ConnectorObject *self) {
 static PyObject *connector_expire(ConnectorObject *self, PyObject *Py_UNUSED(args)) {
     Py_CLEAR(self->expiry);
     if (cp_promise_state(&self->promise->core) == CP_PENDING) {
-        PyErr_Format(PyExc_TimeoutError, "%U: timed out", self->what);
+        PyErr_Format(PyExc_TimeoutError, "%s %U: timed out", self->call, self->what);
         finish(self, NULL);
     }
     Py_RETURN_NONE;
@@ -364,7 +367,7 @@ static int start_expiry(ConnectorObject *self, PyObject *timeout) {
 }
 
 /* Steals what. */
-static ConnectorObject *connector_new(LoopObject *loop, PyObject *what) {
+static ConnectorObject *connector_new(LoopObject *loop, const char *call, PyObject *what) {
     PyTypeObject *type = loop->state->Connector;
     ConnectorObject *self = what ? (ConnectorObject *)type->tp_alloc(type, 0) : NULL;
     if (!self) {
@@ -372,6 +375,7 @@ static ConnectorObject *connector_new(LoopObject *loop, PyObject *what) {
         return NULL;
     }
     self->loop = (LoopObject *)Py_NewRef(loop);
+    self->call = call;
     self->what = what;
     self->operation.cancelled = cancelled;
     if ((self->promise = promise_new(loop))) {
@@ -383,16 +387,14 @@ static ConnectorObject *connector_new(LoopObject *loop, PyObject *what) {
     return NULL;
 }
 
-/* The parameter tls=. 0 or -1. */
-static int want_tls(ConnectorObject *self, PyObject *tls, PyObject *hostname) {
+/* The parameter tls=; host: a str or None. 0 or -1. */
+static int want_tls(ConnectorObject *self, PyObject *tls, PyObject *hostname, PyObject *host) {
     if (tls == Py_None || tls == Py_False)
         return 0;
     if (!(self->context = tls_context(tls, false)))
         return -1;
-    self->hostname = hostname != Py_None ? Py_NewRef(hostname)
-                     : self->host        ? PyUnicode_FromString(self->host)
-                                         : Py_NewRef(Py_None);
-    return self->hostname ? 0 : -1;
+    self->hostname = Py_NewRef(hostname != Py_None ? hostname : host);
+    return 0;
 }
 
 static void connector_dealloc(ConnectorObject *self) {
@@ -400,7 +402,6 @@ static void connector_dealloc(ConnectorObject *self) {
     if (self->promise && self->promise->core.self.ok == &self->operation)
         self->promise->core.self.ok = NULL;
     PyMem_RawFree(self->attempts);
-    PyMem_Free(self->host);
     Py_XDECREF(self->expiry);
     Py_XDECREF(self->stagger);
     Py_XDECREF(self->what);
@@ -414,28 +415,14 @@ static void connector_dealloc(ConnectorObject *self) {
 }
 
 /* Steals self, which may be NULL: the answer to Python. */
-static PyObject *answer(ConnectorObject *self, int err, void (*begin)(ConnectorObject *)) {
+static PyObject *answer(ConnectorObject *self, int err) {
     PyObject *promise = NULL;
-    if (self && err == 0) {
+    if (self && err == 0)
         promise = Py_NewRef(self->promise);
-        begin(self);
-    }
+    else if (self)
+        stop(self);
     Py_XDECREF(self);
     return promise;
-}
-
-static ConnectorObject *tcp_connector(LoopObject *loop, const char *host, int port) {
-    ConnectorObject *self =
-        connector_new(loop, PyUnicode_FromFormat("connect_tcp %s:%d", host, port));
-    if (!self)
-        return NULL;
-    snprintf(self->port, sizeof self->port, "%d", port);
-    if ((self->host = PyMem_Malloc(strlen(host) + 1))) {
-        strcpy(self->host, host);
-        return self;
-    }
-    Py_DECREF(self);
-    return (ConnectorObject *)PyErr_NoMemory();
 }
 
 const char cp_connect_tcp_doc[] =
@@ -443,16 +430,16 @@ const char cp_connect_tcp_doc[] =
     "--\n\n"
     "Connects to host (a name, an IPv4 or IPv6 address); the addresses of a name are tried as\n"
     "RFC 8305 has it. tls: True, or an ssl.SSLContext; the certificate has to be that of\n"
-    "server_hostname, which is host unless given. Rejects with OSError (ssl.SSLError is one), or\n"
-    "TimeoutError when it has taken timeout seconds.";
+    "server_hostname, which is host unless given. Rejects with OSError (ssl.SSLError is one, and\n"
+    "socket.gaierror of a host that has no address), or TimeoutError when it has taken timeout\n"
+    "seconds.";
 PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"host", "port", "timeout", "tls", "server_hostname", NULL};
-    const char *host;
-    PyObject *timeout = Py_None, *tls = Py_None, *hostname = Py_None;
+    PyObject *host, *timeout = Py_None, *tls = Py_None, *hostname = Py_None;
     LoopObject *loop;
     ConnectorObject *self;
     int port, err = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "si|$OOO:connect_tcp", keywords, &host, &port,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ui|$OOO:connect_tcp", keywords, &host, &port,
                                      &timeout, &tls, &hostname))
         return NULL;
     if (port < 0 || port > 65535)
@@ -460,10 +447,11 @@ PyObject *cp_connect_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
                             "connect_tcp(host, port): port must be 0 to 65535, not %d", port);
     if (!(loop = loop_current(state_of_module(module))))
         return NULL;
-    if ((self = tcp_connector(loop, host, port)) && want_tls(self, tls, hostname) == 0)
-        err = start_expiry(self, timeout);
+    if ((self = connector_new(loop, "connect_tcp", PyUnicode_FromFormat("%U:%d", host, port))) &&
+        want_tls(self, tls, hostname, host) == 0 && start_expiry(self, timeout) == 0)
+        err = begin_tcp(self, host, port);
     Py_DECREF(loop);
-    return answer(self, err, begin_tcp);
+    return answer(self, err);
 }
 
 const char cp_connect_unix_doc[] =
@@ -483,17 +471,18 @@ PyObject *cp_connect_unix(PyObject *module, PyObject *args, PyObject *kwargs) {
         unix_address(path, "connect_unix", &address, &size) < 0 ||
         !(loop = loop_current(state_of_module(module))))
         return NULL;
-    if ((self = connector_new(loop, PyUnicode_FromFormat("connect_unix %R", path))) &&
+    if ((self = connector_new(loop, "connect_unix", PyObject_Repr(path))) &&
         !(self->attempts = PyMem_RawCalloc(1, sizeof *self->attempts))) {
         PyErr_NoMemory();
-    } else if (self && want_tls(self, tls, hostname) == 0) {
+    } else if (self && want_tls(self, tls, hostname, Py_None) == 0 &&
+               (err = start_expiry(self, timeout)) == 0) {
         self->attempts[0].address = address;
         self->attempts[0].size = size;
         self->count = 1;
-        err = start_expiry(self, timeout);
+        try_next(self);
     }
     Py_DECREF(loop);
-    return answer(self, err, try_next);
+    return answer(self, err);
 }
 
 static PyMethodDef connector_methods[] = {

@@ -46,8 +46,6 @@ static int run_job(struct cp_loop *core, struct cp_job *job) {
         return run_done(p);
     case KIND_SERVED:
         return run_served(p);
-    case KIND_RESOLVE:
-        return run_resolved(job);
     case KIND_WORK:
         return run_work(job);
     case KIND_NATIVE:
@@ -72,9 +70,6 @@ void loop_drop_job(struct cp_job *job) {
         break;
     case KIND_WORK:
         work_drop(cp_container_of(job, struct cp_work, job));
-        break;
-    case KIND_RESOLVE:
-        resolve_drop(cp_container_of(job, struct cp_work, job));
         break;
     case KIND_NATIVE:
         native_drop(NATIVE_OF(job));
@@ -115,7 +110,6 @@ int job_visit(struct cp_job *job, visitproc visit, void *arg) {
             Py_VISIT((PyObject *)cp_reaction_of(job)->arg);
         return 0;
     case KIND_WORK:
-    case KIND_RESOLVE:
     case KIND_NATIVE:
         return 0; /* the pool's: alive until they have come home */
     default:
@@ -134,7 +128,7 @@ void loop_lose_work(struct cp_work *work) {
     if (work->job.kind == KIND_NATIVE) {
         NATIVE_OF(&work->job)->never(NATIVE_OF(&work->job));
     } else {
-        Py_INCREF(work->job.kind == KIND_WORK ? work_object(work) : resolve_object(work));
+        Py_INCREF(work_object(work));
         loop_drop_work(work);
     }
     if (raised)
@@ -149,7 +143,7 @@ static void worker_lost(struct cp_work *work, void *worker) {
     if (work->job.kind == KIND_NATIVE)
         NATIVE_OF(&work->job)->free(NATIVE_OF(&work->job));
     else
-        Py_DECREF(work->job.kind == KIND_WORK ? work_object(work) : resolve_object(work));
+        Py_DECREF(work_object(work));
     PyEval_SaveThread();
 }
 

@@ -180,6 +180,35 @@ PyObject *loop_settled_none(LoopObject *loop) {
 
 /* ---- Opening and closing */
 
+#ifdef Py_GIL_DISABLED
+#define LOCK_LOOPS(state)   PyMutex_Lock(&(state)->loops_lock)
+#define UNLOCK_LOOPS(state) PyMutex_Unlock(&(state)->loops_lock)
+#else
+#define LOCK_LOOPS(state)
+#define UNLOCK_LOOPS(state)
+#endif
+
+static void note_open(LoopObject *self) {
+    LOCK_LOOPS(self->state);
+    self->next_open = self->state->open_loops;
+    self->prev_open = &self->state->open_loops;
+    if (self->next_open)
+        self->next_open->prev_open = &self->next_open;
+    self->state->open_loops = self;
+    UNLOCK_LOOPS(self->state);
+}
+
+static void forget_open(LoopObject *self) {
+    LOCK_LOOPS(self->state);
+    if (self->prev_open) {
+        *self->prev_open = self->next_open;
+        if (self->next_open)
+            self->next_open->prev_open = self->prev_open;
+        self->prev_open = NULL;
+    }
+    UNLOCK_LOOPS(self->state);
+}
+
 LoopObject *loop_new(module_state *state, const char *backend) {
     LoopObject *self = (LoopObject *)state->Loop->tp_alloc(state->Loop, 0);
     if (!self)
@@ -197,6 +226,7 @@ LoopObject *loop_new(module_state *state, const char *backend) {
         return NULL;
     }
     self->open = true;
+    note_open(self);
     return self;
 }
 
@@ -275,6 +305,7 @@ static void end_waiting(LoopObject *self) {
 }
 
 static void mark_closed(LoopObject *self) {
+    forget_open(self);
     Py_BEGIN_CRITICAL_SECTION(self);
     self->open = false;
     Py_END_CRITICAL_SECTION();
@@ -411,12 +442,27 @@ static void loop_finalize(LoopObject *self) {
         restore_raised(raised);
 }
 
+/* All other threads of the interpreter have ended, but for those of pools. */
+void loops_end(module_state *state) {
+    LoopObject *loop;
+    if (PyInterpreterState_Get() == PyInterpreterState_Main())
+        return;
+    while ((loop = state->open_loops)) {
+        Py_INCREF(loop);
+        forget_open(loop);
+        if (!loop->running && !loop->drives)
+            loop_finalize(loop);
+        Py_DECREF(loop);
+    }
+}
+
 static void loop_dealloc(LoopObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
         return;
     PyObject_GC_UnTrack(self);
     current_uncache(self);
+    forget_open(self);
     loop_clear(self);
     Py_CLEAR(self->origins);
     Py_CLEAR(self->apart_setup);

@@ -7,14 +7,15 @@
 
 /* ---- The look-up */
 
-static void look_up(struct resolution *self, int more_flags) {
+static void look_up(struct resolution *self, int flags) {
     const struct addrinfo hints = {
-        .ai_family = self->family, .ai_socktype = self->type, .ai_flags = self->flags | more_flags};
+        .ai_family = self->family, .ai_socktype = self->type, .ai_flags = flags};
     self->error = getaddrinfo(self->host, self->service, &hints, &self->addresses);
 }
 
 static void look_up_on_worker(struct cp_work *work, void *Py_UNUSED(worker)) {
-    look_up(cp_container_of(work, struct resolution, work.core), 0);
+    struct resolution *self = cp_container_of(work, struct resolution, work.core);
+    look_up(self, self->flags);
 }
 
 /* The name as resolvers want it: other letters than ASCII's by IDNA. 0 or -1. */
@@ -42,27 +43,30 @@ static int copy_host(struct resolution *self, PyObject *host) {
 }
 
 int resolution_begin(LoopObject *loop, struct resolution *self, PyObject *host, int port) {
+    const int literal = AI_NUMERICHOST | AI_NUMERICSERV;
     int err;
     if (copy_host(self, host) < 0)
         return -1;
     snprintf(self->service, sizeof self->service, "%d", port);
-    look_up(self, AI_NUMERICHOST | AI_NUMERICSERV);
+    look_up(self, (self->flags & ~AI_ADDRCONFIG) | literal); /* a literal is nobody's guess */
     if (self->error != EAI_NONAME)
         return 1;
     self->work.core = (struct cp_work){.run = look_up_on_worker, .job.kind = KIND_NATIVE};
     if ((err = cp_work_submit(&loop->core, &self->work.core)) == 0)
         return 0;
-    errno = -err;
-    PyErr_SetFromErrno(PyExc_OSError);
-    return -1;
+    self->error = err == -ENOMEM ? EAI_MEMORY : err == -EAGAIN ? EAI_AGAIN : EAI_CANCELED;
+    return 1;
 }
 
-void resolution_raise(const struct resolution *self, const char *call, PyObject *what) {
+void resolution_raise(const struct resolution *self, LoopObject *loop, const char *call,
+                      PyObject *what) {
     PyObject *module = PyImport_ImportModule("_socket");
     PyObject *type = module ? PyObject_GetAttrString(module, "gaierror") : NULL;
     PyObject *text = PyUnicode_FromFormat("%s %S: %s", call, what, gai_strerror(self->error));
     PyObject *error = type && text ? PyObject_CallFunction(type, "iO", self->error, text) : NULL;
-    if (error)
+    if (error && loop->closing)
+        PyErr_Format(loop->state->LoopClosedError, "the loop was closed during %s %S", call, what);
+    else if (error)
         PyErr_SetObject(type, error);
     Py_XDECREF(error);
     Py_XDECREF(text);
@@ -127,7 +131,7 @@ static PyObject *addresses_of(const struct resolution *resolution) {
 static void lookup_done(struct lookup *self) {
     PyObject *list = NULL;
     if (self->resolution.error)
-        resolution_raise(&self->resolution, "resolve_host", self->name);
+        resolution_raise(&self->resolution, self->loop, "resolve_host", self->name);
     else
         list = addresses_of(&self->resolution);
     if (list)

@@ -17,11 +17,12 @@ struct resolution {
     struct addrinfo *addresses;
 };
 
-/* host: str or None. 1: done, without leaving the loop: a literal address. 0: a pool thread looks it
- * up, work.home will be called. -1: exception. */
+/* host: str or None. 1: done, without leaving the loop: a literal address, or an error. 0: a pool
+ * thread looks it up, work.home will be called. -1: a host that cannot be one, exception. */
 int resolution_begin(LoopObject *loop, struct resolution *self, PyObject *host, int port);
-/* Sets socket.gaierror, an OSError, for self->error. */
-void resolution_raise(const struct resolution *self, const char *call, PyObject *what);
+/* Sets socket.gaierror, an OSError, for self->error; of a loop that closes, LoopClosedError. */
+void resolution_raise(const struct resolution *self, LoopObject *loop, const char *call,
+                      PyObject *what);
 /* Frees what it holds, not itself. */
 void resolution_clear(struct resolution *self);
 

@@ -3,9 +3,9 @@
  * The server lives as long as it listens: its pending accept holds a reference. A connection is its
  * stream and, when the handler returned a promise or a coroutine, a reaction on that: it closes the
  * stream at the end and reports a failure. */
+#include "py_resolve.h"
 #include "py_stream.h"
 #include <errno.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +16,7 @@ struct ServerObject {
     LoopObject *loop;
     struct cp_io io;
     struct cp_op op;
+    struct share share;
     PyObject *handler;
     PyObject *port;    /* int, None of a Unix socket */
     PyObject *context; /* of TLS, or NULL */
@@ -93,7 +94,7 @@ static void shaken(StreamObject *stream, PyObject *owner, PyObject *error) {
         queued =
             PyObject_CallMethod((PyObject *)self->loop, "queue_microtask", "OO", method, stream);
     if (!queued) { /* a peer that cannot shake hands is no failure of the program */
-        if (!error || self->loop->debug) {
+        if (!error || (self->loop->debug && !self->loop->closing)) {
             if (error)
                 restore_raised(Py_NewRef(error));
             loop_report(self->loop, self->handler);
@@ -174,12 +175,18 @@ static int accepted(ServerObject *self) {
 }
 
 /* After each connection the microtasks run, as after any completion. */
+static int accepted_and_drained(ServerObject *self) {
+    int go_on = accepted(self);
+    return go_on >= 0 && cp_drain(&self->loop->core) < 0 ? -1 : go_on;
+}
+
 static int accept_more(ServerObject *self) {
     int go_on = 1, done = 1;
-    while (go_on > 0 && (done = cp_io_submit(&self->loop->core, &self->io, &self->op)) > 0) {
-        go_on = accepted(self);
-        if (go_on >= 0 && cp_drain(&self->loop->core) < 0)
-            go_on = -1;
+    while (go_on > 0 && done > 0) {
+        if (share_is_used_up(&self->share, self->loop, TRIES_A_TURN))
+            return callback_next_turn(self->loop, (PyObject *)self, "_resume");
+        if ((done = cp_io_submit(&self->loop->core, &self->io, &self->op)) > 0)
+            go_on = accepted_and_drained(self);
     }
     if (go_on > 0 && done == 0)
         Py_INCREF(self);
@@ -188,9 +195,7 @@ static int accept_more(ServerObject *self) {
 
 static int accept_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     ServerObject *self = cp_container_of(op, ServerObject, op);
-    int go_on = accepted(self);
-    if (go_on >= 0 && cp_drain(&self->loop->core) < 0)
-        go_on = -1;
+    int go_on = accepted_and_drained(self);
     if (go_on > 0)
         go_on = accept_more(self);
     Py_DECREF(self);
@@ -220,37 +225,12 @@ static int listen_on(const struct sockaddr *address, socklen_t size, int backlog
     return fd;
 }
 
-static int raise_listen(const char *call, PyObject *on_what, int err, const char *why) {
-    PyObject *text = on_what ? PyUnicode_FromFormat("%s %U: %s", call, on_what, why) : NULL;
-    PyObject *error = text ? PyObject_CallFunction(PyExc_OSError, "iN", err, text) : NULL;
+static int raise_listen(const char *call, PyObject *on_what, int err) {
+    PyObject *text =
+        on_what ? PyUnicode_FromFormat("%s %U: %s", call, on_what, strerror(-err)) : NULL;
+    PyObject *error = text ? PyObject_CallFunction(PyExc_OSError, "iN", -err, text) : NULL;
     if (error)
         restore_raised(error);
-    return -1;
-}
-
-/* The first address of host that can be listened on; host NULL: all of this machine's. */
-static int listen_tcp(const char *host, int port, int backlog, bool reuse_port) {
-    const struct addrinfo hints = {.ai_family = host ? AF_UNSPEC : AF_INET,
-                                   .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE};
-    struct addrinfo *addresses;
-    char service[8];
-    int fd = -1, err;
-    PyObject *what;
-    snprintf(service, sizeof service, "%d", port);
-    Py_BEGIN_ALLOW_THREADS
-    err = getaddrinfo(host, service, &hints, &addresses);
-    Py_END_ALLOW_THREADS
-    if (!err) {
-        for (struct addrinfo *a = addresses; a && fd < 0; a = a->ai_next)
-            fd = listen_on(a->ai_addr, a->ai_addrlen, backlog, reuse_port);
-        freeaddrinfo(addresses);
-    }
-    if (fd >= 0)
-        return fd;
-    what = PyUnicode_FromFormat("%s:%d", host ? host : "*", port);
-    raise_listen("serve_tcp", what, err ? err : -fd, err ? gai_strerror(err) : strerror(-fd));
-    Py_XDECREF(what);
     return -1;
 }
 
@@ -276,7 +256,7 @@ static int listen_unix(PyObject *path, const struct sockaddr_un *un, socklen_t s
     if (fd >= 0)
         return fd;
     what = PyObject_Repr(path);
-    raise_listen("serve_unix", what, -fd, strerror(-fd));
+    raise_listen("serve_unix", what, fd);
     Py_XDECREF(what);
     return -1;
 }
@@ -329,19 +309,95 @@ static int own_file(ServerObject *self, const char *path) {
     return 0;
 }
 
-/* The promise of a server (stolen; NULL: of the raised exception) that begins to accept. */
-static PyObject *begin_serving(LoopObject *loop, ServerObject *self) {
-    PromiseObject *p;
-    if (self && accept_more(self) < 0)
+/* Settles p with a server (stolen; NULL: with the raised exception) that begins to accept in the next
+ * turn: whoever waits for the server has it then. */
+static void begin_serving(PromiseObject *p, ServerObject *self) {
+    if (self && callback_next_turn(self->loop, (PyObject *)self, "_resume") < 0)
         Py_CLEAR(self);
-    if (!self)
-        return raised_is_fatal() ? NULL : stream_rejected_raised(loop);
-    if (!(p = promise_new(loop))) {
-        Py_DECREF(self);
+    if (self)
+        promise_fulfil(p, (PyObject *)self);
+    else
+        promise_reject(p, take_raised());
+}
+
+/* ---- serve_tcp: a name is looked up before */
+
+struct serving {
+    struct resolution resolution;
+    LoopObject *loop;                   /* a reference, as the others */
+    PromiseObject *promise;             /* of the Server */
+    PyObject *handler, *context, *what; /* what: "host:port"; context: NULL without TLS */
+    int backlog, reuse_port;
+};
+
+static struct serving *serving_of(struct native_work *work) {
+    return cp_container_of(work, struct serving, resolution.work);
+}
+
+static void serving_free(struct native_work *work) {
+    struct serving *self = serving_of(work);
+    resolution_clear(&self->resolution);
+    Py_XDECREF(self->what);
+    Py_XDECREF(self->context);
+    Py_XDECREF(self->handler);
+    Py_XDECREF(self->promise);
+    Py_XDECREF(self->loop);
+    PyMem_Free(self);
+}
+
+/* On the first address that can be listened on. */
+static ServerObject *serve_on(struct serving *self) {
+    int fd = -EADDRNOTAVAIL;
+    if (self->resolution.error) {
+        resolution_raise(&self->resolution, self->loop, "serve_tcp", self->what);
         return NULL;
     }
-    promise_fulfil(p, (PyObject *)self);
-    return (PyObject *)p;
+    for (const struct addrinfo *a = self->resolution.addresses; a && fd < 0; a = a->ai_next)
+        fd = listen_on(a->ai_addr, a->ai_addrlen, self->backlog, self->reuse_port);
+    if (fd < 0)
+        raise_listen("serve_tcp", self->what, fd);
+    return fd < 0 ? NULL : server_new(self->loop, fd, self->handler, self->context);
+}
+
+static void serving_resolved(struct serving *self) {
+    if (cp_promise_state(&self->promise->core) == CP_PENDING) /* not cancelled meanwhile */
+        begin_serving(self->promise, serve_on(self));
+}
+
+static void serving_home(struct native_work *work) {
+    serving_resolved(serving_of(work));
+    serving_free(work);
+}
+
+static void serving_never(struct native_work *work) {
+    struct serving *self = serving_of(work);
+    PyErr_Format(self->loop->state->LoopClosedError, "the loop was closed during serve_tcp %U",
+                 self->what);
+    promise_reject(self->promise, take_raised());
+}
+
+/* Steals self, which may be NULL. */
+static PyObject *serve_tcp(struct serving *self, PyObject *host, int port) {
+    PyObject *promise;
+    int done = -1;
+    if (!self)
+        return NULL;
+    self->resolution.type = SOCK_STREAM;
+    self->resolution.family = host == Py_None ? AF_INET : AF_UNSPEC;
+    self->resolution.flags = AI_PASSIVE;
+    self->resolution.work.home = serving_home;
+    self->resolution.work.never = serving_never;
+    self->resolution.work.free = serving_free;
+    self->what = host == Py_None ? PyUnicode_FromFormat("*:%d", port)
+                                 : PyUnicode_FromFormat("%S:%d", host, port);
+    if (self->what && (self->promise = promise_new(self->loop)))
+        done = resolution_begin(self->loop, &self->resolution, host, port);
+    promise = done < 0 ? NULL : Py_NewRef(self->promise);
+    if (done > 0)
+        serving_resolved(self);
+    if (done != 0)
+        serving_free(&self->resolution.work);
+    return promise;
 }
 
 /* The parameters that both calls have. New reference to the loop; *context: new reference or NULL. */
@@ -368,14 +424,15 @@ const char cp_serve_tcp_doc[] =
     "promise, the stream is closed once it settles; a failure is reported and the server lives "
     "on.\n"
     "host None: all IPv4 addresses; port 0: one that is free, see Server.port. tls: an\n"
-    "ssl.SSLContext with a certificate; the handler gets the streams that have shaken hands.";
+    "ssl.SSLContext with a certificate; the handler gets the streams that have shaken hands.\n"
+    "Rejects with OSError; of a host that has no address it is socket.gaierror.";
 PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"handler", "host", "port", "backlog", "reuse_port", "tls", NULL};
-    PyObject *handler, *promise, *tls = Py_None, *context;
-    const char *host;
-    int fd, port, backlog = 1024, reuse_port = 0;
+    PyObject *handler, *host, *tls = Py_None, *context;
+    int port, backlog = 1024, reuse_port = 0;
+    struct serving *serving;
     LoopObject *loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ozi|$ipO:serve_tcp", keywords, &handler, &host,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOi|$ipO:serve_tcp", keywords, &handler, &host,
                                      &port, &backlog, &reuse_port, &tls))
         return NULL;
     if (port < 0 || port > 65535)
@@ -384,11 +441,18 @@ PyObject *cp_serve_tcp(PyObject *module, PyObject *args, PyObject *kwargs) {
                             port);
     if (!(loop = check_serve(module, handler, tls, "serve_tcp", &context)))
         return NULL;
-    fd = listen_tcp(host, port, backlog, reuse_port);
-    promise = begin_serving(loop, fd < 0 ? NULL : server_new(loop, fd, handler, context));
+    if ((serving = PyMem_Calloc(1, sizeof *serving))) {
+        serving->loop = (LoopObject *)Py_NewRef(loop);
+        serving->handler = Py_NewRef(handler);
+        serving->context = Py_XNewRef(context);
+        serving->backlog = backlog;
+        serving->reuse_port = reuse_port;
+    } else {
+        PyErr_NoMemory();
+    }
     Py_XDECREF(context);
     Py_DECREF(loop);
-    return promise;
+    return serve_tcp(serving, host, port);
 }
 
 const char cp_serve_unix_doc[] =
@@ -397,26 +461,29 @@ const char cp_serve_unix_doc[] =
     "own goes when it closes. A path that begins with a zero byte is an abstract name.";
 PyObject *cp_serve_unix(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"handler", "path", "backlog", "tls", NULL};
-    PyObject *handler, *path, *promise, *tls = Py_None, *context;
+    PyObject *handler, *path, *tls = Py_None, *context;
     struct sockaddr_storage address;
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
     socklen_t size;
     int fd, backlog = 1024;
     LoopObject *loop;
+    PromiseObject *promise;
     ServerObject *self;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$iO:serve_unix", keywords, &handler, &path,
                                      &backlog, &tls) ||
         unix_address(path, "serve_unix", &address, &size) < 0 ||
         !(loop = check_serve(module, handler, tls, "serve_unix", &context)))
         return NULL;
-    fd = listen_unix(path, un, size, backlog);
-    self = fd < 0 ? NULL : server_new(loop, fd, handler, context);
-    if (self && own_file(self, un->sun_path) < 0)
-        Py_CLEAR(self);
-    promise = begin_serving(loop, self);
+    if ((promise = promise_new(loop))) {
+        fd = listen_unix(path, un, size, backlog);
+        self = fd < 0 ? NULL : server_new(loop, fd, handler, context);
+        if (self && own_file(self, un->sun_path) < 0)
+            Py_CLEAR(self);
+        begin_serving(promise, self);
+    }
     Py_XDECREF(context);
     Py_DECREF(loop);
-    return promise;
+    return (PyObject *)promise;
 }
 
 /* ---- The object */

@@ -97,21 +97,55 @@ void stream_end(StreamObject *self) {
     stream_abort(self);
 }
 
-PyDoc_STRVAR(close_doc,
-             "close($self, /) -> Promise[None]\n--\n\n"
-             "Closes the stream once all that was written is sent. A pending read is rejected.");
+/* Each caller gets a promise of its own. When the last of them has given up, the next begins anew. */
+static PyObject *wait_for_close(StreamObject *self) {
+    PromiseObject *p = (PromiseObject *)Py_NewRef(self->closing), *mine;
+    if (cp_promise_state(&p->core) != CP_PENDING) {
+        Py_DECREF(p);
+        if (!(p = promise_new(self->loop)))
+            return NULL;
+        Py_SETREF(self->closing, (PromiseObject *)Py_NewRef(p));
+    }
+    mine = promise_derive(p, CP_PASS, NULL);
+    Py_DECREF(p);
+    return (PyObject *)mine;
+}
+
+PyDoc_STRVAR(
+    close_doc,
+    "close($self, /) -> Promise[None]\n--\n\n"
+    "Closes the stream once all that was written is sent. A pending read is rejected. A peer\n"
+    "that does not read is waited for: close().timeout(seconds) says for how long, and abort()\n"
+    "ends it then.");
 static PyObject *stream_close(StreamObject *self, PyObject *Py_UNUSED(args)) {
     if (self->loop->open && loop_check(self->loop, "close a stream of") < 0)
         return NULL;
     if (self->closing)
-        return (PyObject *)promise_derive(self->closing, CP_PASS, NULL);
+        return wait_for_close(self);
     if (self->tls && self->io.fd >= 0 && !stream_is_shaking(self) && !self->error)
         tls_say_goodbye(self);
     if (self->io.fd >= 0 && (self->queued || self->file) && !self->error) {
         self->closing = promise_new(self->loop);
-        return self->closing ? (PyObject *)promise_derive(self->closing, CP_PASS, NULL) : NULL;
+        return self->closing ? wait_for_close(self) : NULL;
     }
     stream_end(self);
+    return loop_settled_none(self->loop);
+}
+
+PyDoc_STRVAR(
+    abort_doc,
+    "abort($self, /) -> Promise[None]\n--\n\n"
+    "Closes the stream at once. What was written and not sent is dropped, and the connection\n"
+    "reset: the peer's next call fails. Pending reads and writes are rejected with\n"
+    "ConnectionAbortedError; a pending close() is fulfilled. Settled already; harmless on a\n"
+    "stream that is closed.");
+static PyObject *stream_abort_method(StreamObject *self, PyObject *Py_UNUSED(args)) {
+    const struct linger at_once = {.l_onoff = 1};
+    if (self->loop->open && loop_check(self->loop, "abort a stream of") < 0)
+        return NULL;
+    if (self->io.fd >= 0) /* without it the kernel would go on sending what it has */
+        setsockopt(self->io.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    stream_abort(self);
     return loop_settled_none(self->loop);
 }
 
@@ -236,6 +270,7 @@ static PyMethodDef stream_methods[] = {
      stream_sendfile_doc},
     {"send_eof", (PyCFunction)stream_send_eof, METH_NOARGS, stream_send_eof_doc},
     {"close", (PyCFunction)stream_close, METH_NOARGS, close_doc},
+    {"abort", (PyCFunction)stream_abort_method, METH_NOARGS, abort_doc},
     {"_expire_tls", (PyCFunction)stream_expire_tls, METH_NOARGS, NULL},
     {"__aenter__", (PyCFunction)stream_aenter, METH_NOARGS, NULL},
     {"__aexit__", (PyCFunction)stream_aexit, METH_VARARGS, NULL},

@@ -21,8 +21,7 @@ typedef struct {
     PromiseObject *reading; /* pending read, or NULL */
     uint8_t mode;
     bool eof;
-    uint8_t reads; /* that found bytes at once in the turn `read_turn` of the loop */
-    uint64_t read_turn;
+    struct share reads;
     struct cp_job read_job; /* KIND_READ: the next one waits for the next turn */
     bool receiving;      /* read_op is under way, perhaps for a read that was cancelled meanwhile */
     Py_ssize_t wanted;   /* READ_EXACTLY: bytes; READ_UNTIL, READ_LINE: the limit */
@@ -34,7 +33,8 @@ typedef struct {
     struct cp_op write_op;
     PyObject **chunks; /* queue of bytes objects: see py_stream_write.c */
     uint32_t first, count, chunk_room;
-    bool late; /* flush_job is in the loop's late queue */
+    bool late; /* flush_job is queued: for the end of the turn, or the next one */
+    struct share sends;
     Py_ssize_t sent;
     size_t queued;           /* bytes in chunks that were not sent yet */
     struct iovec *gather;    /* of the operation that sends several chunks; CP_GATHER or NULL */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FIRST_ROOM = 4096, READS_A_TURN = 16 };
+enum { FIRST_ROOM = 4096 };
 
 /* asyncio's IncompleteReadError or LimitOverrunError, made by calling the class with two arguments.
  */
@@ -232,10 +232,23 @@ static bool received(StreamObject *self) {
     return true;
 }
 
+/* A peer that sends without end must not keep the loop from everybody else: after some reads in one
+ * turn the next one is a job of the turn that follows. */
+static void read_next_turn(StreamObject *self) {
+    self->receiving = true;
+    self->read_job.kind = KIND_READ;
+    Py_INCREF(self);
+    cp_enqueue_macro(&self->loop->core, &self->read_job);
+}
+
 void stream_read_more(StreamObject *self) {
     int done;
     self->read_op.len = self->mode == READ_SOME ? (size_t)self->wanted : CP_BUFFER;
     do {
+        if (share_is_used_up(&self->reads, self->loop, TRIES_A_TURN) && self->reading) {
+            read_next_turn(self);
+            return;
+        }
         done = cp_io_submit(&self->loop->core, &self->io, &self->read_op);
         self->receiving = done == 0;
         if (done == 0)
@@ -254,24 +267,6 @@ int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
         stream_read_more(self);
     Py_DECREF(self);
     return 0;
-}
-
-/* A peer that sends without end must not keep the loop from everybody else: after some reads in one
- * turn the next one is a job of the turn that follows. */
-static bool has_had_its_turn(StreamObject *self) {
-    uint64_t turn = self->loop->core.stats.turns;
-    if (self->read_turn != turn) {
-        self->read_turn = turn;
-        self->reads = 0;
-    }
-    return ++self->reads > READS_A_TURN;
-}
-
-static void read_next_turn(StreamObject *self) {
-    self->receiving = true;
-    self->read_job.kind = KIND_READ;
-    Py_INCREF(self);
-    cp_enqueue_macro(&self->loop->core, &self->read_job);
 }
 
 void run_read(struct cp_job *job) {
@@ -310,9 +305,7 @@ static PyObject *begin_read(StreamObject *self, enum stream_read mode, Py_ssize_
     if (!(self->reading = promise_new(self->loop)))
         return NULL;
     promise = Py_NewRef(self->reading);
-    if (!self->receiving && has_had_its_turn(self))
-        read_next_turn(self);
-    else if (!self->receiving)
+    if (!self->receiving)
         stream_read_more(self);
     return promise;
 }

@@ -157,10 +157,30 @@ static bool progress(StreamObject *self) {
     return true;
 }
 
-/* Sends from the queue until it is empty or the socket is full. */
+static void flush_by_job(StreamObject *self, void (*enqueue)(struct cp_loop *, struct cp_job *)) {
+    if (self->late)
+        return;
+    self->late = true;
+    self->flush_job.kind = KIND_FLUSH;
+    Py_INCREF(self);
+    enqueue(&self->loop->core, &self->flush_job);
+}
+
+/* A peer that takes all that it gets must not keep the loop from everybody else. A queue that is below
+ * the high-water mark is sent all the same: nobody waits for it, so nobody adds to it without end. */
+static bool has_had_its_turn(StreamObject *self) {
+    return share_is_used_up(&self->sends, self->loop, TRIES_A_TURN) &&
+           (self->queued >= HIGH_WATER || self->file);
+}
+
+/* Sends from the queue until it is empty or the socket is full, or for as long as its turn is. */
 static void flush(StreamObject *self) {
     int done;
     while (self->count || self->file) {
+        if (has_had_its_turn(self)) {
+            flush_by_job(self, cp_enqueue_macro);
+            return;
+        }
         if (sendfile_is_next(self))
             sendfile_aim(self);
         else
@@ -194,16 +214,7 @@ int stream_write_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
     return 0;
 }
 
-/* ---- The end of the turn */
-
-static void flush_late(StreamObject *self) {
-    if (self->late)
-        return;
-    self->late = true;
-    self->flush_job.kind = KIND_FLUSH;
-    Py_INCREF(self);
-    cp_enqueue_late(&self->loop->core, &self->flush_job);
-}
+/* ---- The end of the turn, or the next one */
 
 void run_flush(struct cp_job *job) {
     StreamObject *self = cp_container_of(job, StreamObject, flush_job);
@@ -281,7 +292,7 @@ PyObject *stream_write_chunk(StreamObject *self, PyObject *chunk) {
     push(self, chunk, 0);
     if (!self->write_op.pending) {
         if (self->queued < HIGH_WATER)
-            flush_late(self);
+            flush_by_job(self, cp_enqueue_late);
         else
             flush(self);
     }

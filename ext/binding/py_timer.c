@@ -74,6 +74,15 @@ static int finish_callback(LoopObject *loop, PyObject *result) {
     return 0;
 }
 
+int callback_next_turn(LoopObject *loop, PyObject *self, const char *method) {
+    PyObject *bound = PyObject_GetAttrString(self, method);
+    struct cp_job *job = bound ? callback_new(loop, bound, NULL, 0) : NULL;
+    if (job)
+        cp_enqueue_macro(&loop->core, job);
+    Py_XDECREF(bound);
+    return job ? 0 : -1;
+}
+
 int run_callback(LoopObject *loop, struct cp_job *job) {
     CallbackObject *self = CALLBACK_OF(job);
     int err = context_use(loop, self->context);

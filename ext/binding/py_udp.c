@@ -26,7 +26,8 @@ typedef struct {
     struct cp_op read_op, write_op;
     PromiseObject *receiving; /* pending receive, or NULL */
     bool iterating;           /* it is an `async for`, which ends when the socket is closed */
-    bool polling;             /* read_op is under way */
+    bool polling;             /* read_op is under way, or waits for the next turn */
+    struct share share;       /* of what was received at once */
     struct packet *first, **last;
 } UdpObject;
 
@@ -103,10 +104,16 @@ static void forget_cancelled(UdpObject *self) {
         Py_CLEAR(self->receiving);
 }
 
-/* Until there is an answer, or the poller will tell. */
+/* Until there is an answer, or the poller will tell, or the next turn comes. */
 static void go_on_receiving(UdpObject *self) {
     PyObject *datagram;
     int err, done = 1;
+    if (share_is_used_up(&self->share, self->loop, DATAGRAMS_A_TURN) &&
+        callback_next_turn(self->loop, (PyObject *)self, "_receive_on") == 0) {
+        self->polling = true;
+        return;
+    }
+    PyErr_Clear();
     while (self->receiving && done > 0) {
         datagram = try_receive(self, &err);
         if (err != -EAGAIN) {
@@ -134,6 +141,16 @@ static int readable(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
         go_on_receiving(self);
     Py_DECREF(self);
     return 0;
+}
+
+static PyObject *udp_receive_on(UdpObject *self, PyObject *Py_UNUSED(args)) {
+    self->polling = false;
+    forget_cancelled(self);
+    if (self->io.fd < 0)
+        end_receive(self);
+    else if (self->receiving)
+        go_on_receiving(self);
+    Py_RETURN_NONE;
 }
 
 static PyObject *receive(UdpObject *self, bool iterating) {
@@ -459,7 +476,7 @@ static void resolved(struct opening *self) {
         open_socket(self);
         return;
     }
-    resolution_raise(&self->resolution, self->call, self->what);
+    resolution_raise(&self->resolution, self->loop, self->call, self->what);
     promise_reject(self->promise, take_raised());
 }
 
@@ -574,6 +591,7 @@ static void udp_dealloc(UdpObject *self) {
 
 static PyMethodDef udp_methods[] = {
     {"receive", (PyCFunction)udp_receive, METH_NOARGS, receive_doc},
+    {"_receive_on", (PyCFunction)udp_receive_on, METH_NOARGS, NULL},
     {"send", (PyCFunction)udp_send, METH_O, send_doc},
     {"send_to", (PyCFunction)(void (*)(void))udp_send_to, METH_FASTCALL, send_to_doc},
     {"close", (PyCFunction)udp_close, METH_NOARGS, udp_close_doc},

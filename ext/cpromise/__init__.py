@@ -11,6 +11,7 @@ from ._cpromise import (
     Timer,
     UdpSocket,
     __build__,
+    _close_loops,
     _close_thread_loop,
     all_keyed,
     all_settled_keyed,
@@ -38,7 +39,7 @@ from ._version import __version__
 from .aio import attach
 
 # What still waits at the end of the interpreter is told so while Python code can run.
-_atexit.register(_close_thread_loop)
+_atexit.register(_close_loops)
 
 __all__ = [
     "AggregateError",

@@ -55,6 +55,7 @@ class _Worker:
     """sent: {number: job} of what it has and has not answered, in the order in which it will come to it."""
 
     def __init__(self):
+        self.process = None
         slots = os.memfd_create("cpromise worker")
         ours, theirs = socket.socketpair()
         try:
@@ -66,6 +67,9 @@ class _Worker:
             self.stream = _pipe_stream(os.dup(ours.fileno()))
         except BaseException:
             ours.close()
+            if self.process:
+                self.process.kill()
+                self.process.wait()
             raise
         finally:
             theirs.close()

@@ -62,7 +62,8 @@ def main(parent, sock, slots, setup):
     _crossing.begin(bytes.fromhex(setup))
     memory = mmap.mmap(slots, SLOTS)
     os.close(slots)
-    try:
-        serve(socket.socket(fileno=sock), memory)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # the parent has closed its loop, or is gone
+    with socket.socket(fileno=sock) as parents:
+        try:
+            serve(parents, memory)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the parent has closed its loop, or is gone

@@ -139,6 +139,13 @@ def interpreter_id():
     return 0
 
 
+def debug(build):
+    """Why this process is not fit to be measured: Py_DEBUG, or an extension that was compiled without optimisation."""
+    if hasattr(sys, "gettotalrefcount"):
+        return "Py_DEBUG"
+    return "O0" if build.endswith("-O0") else "no"
+
+
 def qualified(obj):
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
 
@@ -151,6 +158,7 @@ def attestation(loop="none", build="none", start_method="none", interp=None):
         "interp": interp or interpreter_id(),
         "affinity": affinity(),
         "build": build,
+        "debug": debug(build),
         "start_method": start_method,
         "pid": os.getpid(),
     }

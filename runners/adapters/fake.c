@@ -2,14 +2,22 @@
  *
  * Its behaviour is the variant: `good`, or one of the ways to be wrong that the table names. The
  * digest is the reference's, and the `ns` of a sample a fixed function of the sample's number, so
- * that whatever the driver makes of them can be predicted. */
+ * that whatever the driver makes of them can be predicted. Variant `spin` is the exception: it works,
+ * on a core, for as long as its ops take, and what else it does is written in a file fake.conf beside
+ * the program, so that one build can be made slower or worse than another:
+ *
+ *   pad=50 how=bad_digest stall_ms=3     5 % more work; a behaviour of the table; idle 3 ms a sample
+ */
 #include "../load/child.h"
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { SPIN_STEPS = 10000 };
 
 /* Past the wire's own functions, which say only what is right. */
 static void say_raw(const char *text) {
@@ -60,6 +68,42 @@ static void unpin(void) {
     sched_setaffinity(0, sizeof all, &all);
 }
 
+/* Goes to a core that it was not given, where there is one. */
+static void go_elsewhere(void) {
+    cpu_set_t given, other;
+    sched_getaffinity(0, sizeof given, &given);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        CPU_ZERO(&other);
+        CPU_SET(cpu, &other);
+        if (!CPU_ISSET(cpu, &given) && sched_setaffinity(0, sizeof other, &other) == 0)
+            return;
+    }
+}
+
+/* Until so much memory is resident in all, as the kernel counts it. */
+static void fill_to(long bytes) {
+    long page = sysconf(_SC_PAGESIZE), pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    char *memory;
+    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
+        child_fail("/proc/self/statm cannot be read");
+    fclose(file);
+    memory = malloc((size_t)(bytes - pages * page));
+    if (!memory)
+        child_fail("out of memory");
+    memset(memory, 1, (size_t)(bytes - pages * page));
+    __asm__ volatile("" : : "r"(memory) : "memory");
+    free(memory);
+}
+
+static void be_big(void) {
+    fill_to(200L << 20);
+}
+
+static void be_small(void) {
+    fill_to(20L << 20);
+}
+
 static void spoil_digest(struct tally *tally) {
     tally->digest ^= 1;
 }
@@ -84,6 +128,7 @@ struct behaviour {
 
 static const struct behaviour behaviours[] = {
     {.name = "good"},
+    {.name = "spin"},
     {.name = "slow", .before_sample = be_slow},
     {.name = "bad_digest", .spoil = spoil_digest},
     {.name = "short", .spoil = drop_op},
@@ -96,6 +141,9 @@ static const struct behaviour behaviours[] = {
     {.name = "no_sample", .before_sample = say_bye},
     {.name = "fail", .before_sample = fail},
     {.name = "unpinned", .before_ready = unpin},
+    {.name = "wrong_cpu", .before_ready = go_elsewhere},
+    {.name = "big", .before_ready = be_big},
+    {.name = "small", .before_ready = be_small},
     {.name = "wrong_loop", .attest = ATTEST("none", "some.OtherLoop")},
     {.name = "wrong_gil", .attest = ATTEST("off", "none")},
 };
@@ -107,6 +155,61 @@ static const struct behaviour *find_behaviour(const char *model) {
             return &behaviours[i];
     fprintf(stderr, "the fake knows no behaviour '%s'\n", name);
     exit(2);
+}
+
+/* ---- spin */
+
+struct conf {
+    const struct behaviour *how;
+    long pad, stall_ms; /* pad: thousandths of the work more */
+};
+
+static struct conf read_conf(const char *program) {
+    struct conf conf = {.how = &behaviours[0]};
+    char path[4096], word[64];
+    const char *slash = strrchr(program, '/');
+    FILE *file;
+    snprintf(path, sizeof path, "%.*s/fake.conf", slash ? (int)(slash - program) : 1,
+             slash ? program : ".");
+    if (!(file = fopen(path, "r")))
+        return conf;
+    while (fscanf(file, "%63s", word) == 1) {
+        if (!strncmp(word, "pad=", 4))
+            conf.pad = strtol(word + 4, NULL, 10);
+        else if (!strncmp(word, "stall_ms=", 9))
+            conf.stall_ms = strtol(word + 9, NULL, 10);
+        else if (!strncmp(word, "how=", 4)) {
+            word[3] = ':';
+            conf.how = find_behaviour(word);
+        }
+    }
+    fclose(file);
+    return conf;
+}
+
+/* Kept out of line and free of memory, so that its cost is its instructions. */
+static __attribute__((noinline)) uint32_t spin(int64_t steps) {
+    uint32_t x = 1;
+    for (int64_t i = 0; i < steps; i++)
+        x = lcg(x);
+    return x;
+}
+
+static void spin_sample(const struct conf *conf, struct tally tally, int64_t ops) {
+    struct hist latency = {{0}};
+    int64_t start = now_ns(), ns;
+    if (conf->how->before_sample)
+        conf->how->before_sample();
+    __asm__ volatile("" : : "r"(spin(ops * SPIN_STEPS + ops * SPIN_STEPS / 1000 * conf->pad)));
+    if (conf->stall_ms)
+        usleep((unsigned)(1000 * conf->stall_ms));
+    ns = now_ns() - start;
+    if (conf->how->spoil)
+        conf->how->spoil(&tally);
+    for (int64_t i = 0; i < tally.ops; i++)
+        hist_add(&latency, (uint64_t)(ns / tally.ops));
+    child_sample(ns, &tally);
+    child_latency(&latency);
 }
 
 static struct tally expected(const struct args *args) {
@@ -141,6 +244,11 @@ int main(int argc, char **argv) {
     struct child_args cmd = child_args(argc, argv, NULL);
     const struct behaviour *how = find_behaviour(cmd.model);
     struct tally tally = expected(&cmd.args);
+    bool spins = !strcmp(how->name, "spin");
+    struct conf conf = read_conf(argv[0]);
+    int64_t ops = tally.ops;
+    if (spins)
+        how = conf.how;
     child_begin();
     if (how->before_ready)
         how->before_ready();
@@ -150,7 +258,10 @@ int main(int argc, char **argv) {
         child_attest();
     child_ready(0);
     for (int number = 0; child_wait() == CHILD_GO; number++)
-        sample(how, tally, number);
+        if (spins)
+            spin_sample(&conf, tally, ops);
+        else
+            sample(how, tally, number);
     child_end();
     return 0;
 }

@@ -1,5 +1,6 @@
 /* cmd.c - what all verbs do alike. */
 #include "cmd.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,23 @@
 int complain(const struct err *err) {
     fprintf(stderr, "gilbench: %s\n", err->text);
     return err->code;
+}
+
+bool wants_help(int argc, char **argv, const char *help) {
+    if (argc < 2 || (strcmp(argv[1], "--help") && strcmp(argv[1], "-h")))
+        return false;
+    fputs(help, stdout);
+    return true;
+}
+
+int parse_ratio(const char *text, double *ratio) {
+    char *end;
+    *ratio = strtod(text, &end);
+    if (end == text || !(*ratio >= 0) || isinf(*ratio))
+        return -1;
+    if (!strcmp(end, "%"))
+        *ratio /= 100;
+    return *end && strcmp(end, "%") ? -1 : 0;
 }
 
 const char *default_python(void) {

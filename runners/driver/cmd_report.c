@@ -2,6 +2,7 @@
  * pictures with their answers, then what was attested, the machine, and how to repeat it. */
 #include "cmd.h"
 #include "facts.h"
+#include "latency.h"
 #include "matrix.h"
 #include "scaling.h"
 #include <errno.h>
@@ -28,17 +29,18 @@ static void write_numbers(FILE *out, const struct result *r) {
         peak[32];
     format_interval(rate, sizeof rate, &r->ops_per_s, format_si);
     format_interval(speedup, sizeof speedup, &r->speedup, format_ratio);
-    format_ns(cpu, sizeof cpu, r->cpu_ns_per_op.value);
-    format_ns(user, sizeof user, r->user_ns_per_op.value);
-    format_ns(sys, sizeof sys, r->sys_ns_per_op.value);
-    format_ns(p50, sizeof p50, r->p50_ns.value);
-    format_ns(p99, sizeof p99, r->p99_ns.value);
-    format_bytes(pss, sizeof pss, r->pss_b.value);
-    format_bytes(peak, sizeof peak, r->peak_rss_b.value);
-    format_ns(startup, sizeof startup, r->startup_ns.value);
-    fprintf(out, "%s | %s | %s (%s + %s) | %.3g / %.3g | %s | %s | %s | %s | %s%s |\n", rate,
+    format_value(cpu, sizeof cpu, &r->cpu_ns_per_op, format_ns);
+    format_value(user, sizeof user, &r->user_ns_per_op, format_ns);
+    format_value(sys, sizeof sys, &r->sys_ns_per_op, format_ns);
+    format_value(p50, sizeof p50, &r->uncorrected.p50, format_ns);
+    format_value(p99, sizeof p99, &r->uncorrected.p99, format_ns);
+    format_value(pss, sizeof pss, &r->pss_b, format_bytes);
+    format_value(peak, sizeof peak, &r->peak_rss_b, format_bytes);
+    format_value(startup, sizeof startup, &r->startup_ns, format_ns);
+    fprintf(out, "%s | %s | %s (%s + %s) | %.3g / %.3g | %s | %s | %s | %s | %s%s%s |\n", rate,
             speedup, cpu, user, sys, r->nvcsw_per_op.value, r->nivcsw_per_op.value, p50, p99, pss,
-            peak, startup, is_shared(r) ? " (shared core)" : "");
+            peak, startup, is_shared(r) ? " (shared core)" : "",
+            *r->client_bound ? " **client_bound**" : "");
 }
 
 static void write_row(FILE *out, const struct result *r) {
@@ -56,17 +58,18 @@ static void write_row(FILE *out, const struct result *r) {
         write_numbers(out, r);
 }
 
-static void write_workload_table(FILE *out, const struct runset *run, const char *workload) {
+void report_workload_table(FILE *out, const struct runset *run, const char *workload) {
     fprintf(out,
             "\n### %s\n\n"
             "| model | parameters | ops/s [95 %%] | speed-up [95 %%] | CPU per op (user + sys) | "
-            "switches per op, vol. / invol. | p50 | "
-            "p99 | PSS of the tree | peak RSS | start-up |\n"
+            "switches per op, vol. / invol. | p50, uncorrected | "
+            "p99, uncorrected | PSS of the tree | peak RSS | start-up |\n"
             "|---|---|---|---|---|---|---|---|---|---|---|\n",
             workload);
     for (int i = 0; i < run->nresults; i++)
         if (!strcmp(run->results[i].cell.workload, workload))
             write_row(out, &run->results[i]);
+    report_latency(out, run, workload);
 }
 
 /* ---- Pictures and their answers */
@@ -94,7 +97,7 @@ static void write_answer(FILE *out, const struct runset *run, const char *worklo
         const struct result *r = &run->results[i];
         const struct estimate *e = (const struct estimate *)((const char *)r + offset);
         char model[3 * GB_NAME_MAX], text[96];
-        if (!result_has_number(r) || strcmp(r->cell.workload, workload) ||
+        if (!result_can_be_ranked(r) || cell_rate(&r->cell) || strcmp(r->cell.workload, workload) ||
             sscanf(axis_text(r, axis), "%d", &value) != 1 || value != x || !e->n)
             continue;
         cell_label(&r->cell, model, sizeof model);
@@ -116,6 +119,19 @@ static void write_picture(FILE *out, const char *folder, const char *prefix, con
         fprintf(out, "\n**%s** (no picture: run `gilbench plot`)\n\n", question);
 }
 
+static void write_closed_pictures(FILE *out, const struct runset *run, const char *folder,
+                                  const char *w) {
+    write_picture(out, folder, "load", w, "How many requests a second, at what cost?");
+    fprintf(out, "%s with %d in flight, ops/s: ", w, most(run, w, "concurrency"));
+    write_answer(out, run, w, "concurrency", offsetof(struct result, ops_per_s), format_si);
+    fputs("CPU per op: ", out);
+    write_answer(out, run, w, "concurrency", offsetof(struct result, cpu_ns_per_op), format_ns);
+    write_picture(out, folder, "latency", w, "How long does one request take?");
+    fprintf(out, "99th percentile of %s, uncorrected (closed loop), with %d in flight: ", w,
+            most(run, w, "concurrency"));
+    write_answer(out, run, w, "concurrency", offsetof(struct result, uncorrected.p99), format_ns);
+}
+
 static void write_pictures(FILE *out, const struct runset *run, const char *folder,
                            const struct cell *cell) {
     const char *w = cell->workload;
@@ -125,14 +141,10 @@ static void write_pictures(FILE *out, const struct runset *run, const char *fold
         write_answer(out, run, w, "workers", offsetof(struct result, speedup), format_ratio);
         return;
     }
-    write_picture(out, folder, "load", w, "How many requests a second, at what cost?");
-    fprintf(out, "%s with %d in flight, ops/s: ", w, most(run, w, "concurrency"));
-    write_answer(out, run, w, "concurrency", offsetof(struct result, ops_per_s), format_si);
-    fputs("CPU per op: ", out);
-    write_answer(out, run, w, "concurrency", offsetof(struct result, cpu_ns_per_op), format_ns);
-    write_picture(out, folder, "latency", w, "How long does one request take?");
-    fprintf(out, "99th percentile of %s with %d in flight: ", w, most(run, w, "concurrency"));
-    write_answer(out, run, w, "concurrency", offsetof(struct result, p99_ns), format_ns);
+    if (runset_is_drawn(run, w, false))
+        write_closed_pictures(out, run, folder, w);
+    if (runset_is_drawn(run, w, true))
+        write_picture(out, folder, "rate", w, "How long does a request take under which load?");
 }
 
 /* ---- The rest */
@@ -202,7 +214,7 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
           out);
     for (int i = 0; i < run->nresults; i++)
         if (runset_first_of_workload(run, i))
-            write_workload_table(out, run, run->results[i].cell.workload);
+            report_workload_table(out, run, run->results[i].cell.workload);
     scaling_write(out, run);
     fputs("\n## Pictures\n", out);
     for (int i = 0; i < run->nresults; i++)

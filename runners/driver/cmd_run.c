@@ -4,6 +4,7 @@
 #include "facts.h"
 #include "interpreters.h"
 #include "progress.h"
+#include "session.h"
 #include "trial.h"
 #include "user.h"
 #include <errno.h>
@@ -41,6 +42,11 @@ static const char help[] =
     "`gilbench topology` shows them\n"
     "      --require       a cell that cannot run here is an error\n"
     "      --progress HOW  auto, plain or none\n"
+    "\n"
+    "Cells of servers take rate = requests/s (open loop; 0: closed) and arrivals = constant or "
+    "poisson: "
+    "see runners/README.md, and\n"
+    "the matrix `latency`.\n"
     "\n"
     "example: gilbench run smoke --only 'io_employee/*' --store redis\n"
     "\n"
@@ -167,25 +173,13 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- Setting up */
 
+/* The one that is named; else of --workload what that stands for; else the default. */
 static int find_matrix(struct session *s, struct err *err) {
-    char path[2 * PATH_MAX];
-    if (s->options.workload && !s->options.matrix) {
-        snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%s", s->user.name);
-        s->run.matrix_text = user_matrix(&s->user, &s->reg, s->machine.npus, err);
-        return s->run.matrix_text ? 0 : -1;
-    }
-    if (!s->options.matrix)
-        s->options.matrix = "default";
-    snprintf(path, sizeof path, "%s/runners/matrix/%s.ini", s->reg.home, s->options.matrix);
-    if (strchr(s->options.matrix, '/') || strchr(s->options.matrix, '.') || access(path, R_OK) < 0)
-        snprintf(path, sizeof path, "%s", s->options.matrix);
-    snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%.255s", s->options.matrix);
-    if (access(path, R_OK) < 0)
-        return err_set(
-            err, GB_USAGE,
-            "no matrix '%s': neither a name in runners/matrix nor a file that can be read",
-            s->options.matrix);
-    s->run.matrix_text = read_file(path, err);
+    const char *name = s->options.matrix ? s->options.matrix : "default";
+    if (!s->options.workload || s->options.matrix)
+        return run_matrix(&s->run, &s->reg, name, err);
+    snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%s", s->user.name);
+    s->run.matrix_text = user_matrix(&s->user, &s->reg, s->machine.npus, err);
     return s->run.matrix_text ? 0 : -1;
 }
 
@@ -239,33 +233,6 @@ static int make_cells(struct runset *run, void *arg, struct err *err) {
     return 0;
 }
 
-static void name_run(struct runset *run, const char *commit) {
-    time_t now = time(NULL);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&now, &utc);
-    strftime(run->created_utc, sizeof run->created_utc, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-    snprintf(run->run_id, sizeof run->run_id, "%s-%.20s", stamp, commit);
-}
-
-static int make_folders(const char *path, struct err *err) {
-    char part[PATH_MAX];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *slash = part + 1;; slash++) {
-        char end = *slash;
-        if (end && end != '/')
-            continue;
-        *slash = '\0';
-        if (mkdir(part, 0777) < 0 && errno != EEXIST)
-            return err_set(err, GB_RUNTIME, "cannot make the folder %s: %s; choose another with -o",
-                           part, strerror(errno));
-        *slash = end;
-        if (!end)
-            return 0;
-    }
-}
-
 static int open_journal(struct session *s, int flags, struct err *err) {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/journal.jsonl", s->folder);
@@ -301,7 +268,7 @@ static int begin_new(struct session *s, struct err *err) {
     fact_add(&s->run, "workload", s->user.file);
     fact_add(&s->run, "bind", s->options.bind);
     add_pythons(s);
-    name_run(&s->run, fact_find(&s->run, "commit"));
+    run_name(&s->run);
     if (s->options.output)
         snprintf(s->folder, sizeof s->folder, "%s", s->options.output);
     else

@@ -4,9 +4,14 @@
  *
  *   speedup-WORKLOAD.dat      workers     speed-up lo hi
  *   load-WORKLOAD.dat         concurrency ops/s lo hi  CPU us/op lo hi  MiB lo hi
- *   latency-WORKLOAD.dat      percentile's number (0 ... 3)  ms lo hi      at the highest
- * concurrency or number of workers */
+ *   latency-WORKLOAD.dat      percentile's number (0 ... 3)  ms lo hi      uncorrected, closed loop,
+ *                             at the highest concurrency
+ *   rate-WORKLOAD.dat         rate  achieved ops/s lo hi  corrected p50 ms lo hi  corrected p99 ...
+ *                             uncorrected p99 ...            open loop
+ *
+ * Cells that are client_bound are in none of them. */
 #include "cmd.h"
+#include "latency.h"
 #include "matrix.h"
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +20,7 @@
 
 struct picture {
     const char *prefix, *axis;
-    bool cpu;
+    bool cpu, open;
     /* Prints the columns behind x. */
     void (*row)(FILE *, const struct result *, double x);
 };
@@ -41,13 +46,23 @@ static void load_row(FILE *file, const struct result *r, double x) {
 }
 
 static void latency_row(FILE *file, const struct result *r, double x) {
-    const struct estimate *percentiles[] = {&r->p50_ns, &r->p90_ns, &r->p99_ns, &r->p999_ns};
+    const struct estimate *percentiles[] = {&r->uncorrected.p50, &r->uncorrected.p90,
+                                            &r->uncorrected.p99, &r->uncorrected.p999};
     (void)x;
     for (int i = 0; i < 4; i++) {
         fprintf(file, "%d", i);
         columns(file, percentiles[i], 1e6);
         fputc('\n', file);
     }
+}
+
+static void rate_row(FILE *file, const struct result *r, double x) {
+    fprintf(file, "%g", x);
+    columns(file, &r->ops_per_s, 1);
+    columns(file, &r->corrected.p50, 1e6);
+    columns(file, &r->corrected.p99, 1e6);
+    columns(file, &r->uncorrected.p99, 1e6);
+    fputc('\n', file);
 }
 
 static double axis_value(const struct result *r, const char *axis) {
@@ -64,15 +79,19 @@ static double greatest_x(const struct runset *run, const char *workload, const c
     return greatest;
 }
 
-static bool first_of_model(const struct runset *run, int index) {
+static bool drawn(const struct result *r, bool open) {
+    return result_can_be_ranked(r) && (cell_rate(&r->cell) > 0) == open;
+}
+
+static bool first_of_model(const struct runset *run, int index, bool open) {
     const struct cell *cell = &run->results[index].cell;
     for (int i = 0; i < index; i++) {
         const struct cell *other = &run->results[i].cell;
-        if (result_has_number(&run->results[i]) && !strcmp(other->workload, cell->workload) &&
+        if (drawn(&run->results[i], open) && !strcmp(other->workload, cell->workload) &&
             cell_same_model(other, cell))
             return false;
     }
-    return result_has_number(&run->results[index]);
+    return drawn(&run->results[index], open);
 }
 
 static void write_block(FILE *file, const struct runset *run, int first,
@@ -84,7 +103,7 @@ static void write_block(FILE *file, const struct runset *run, int first,
     for (int i = first; i < run->nresults; i++) {
         const struct result *r = &run->results[i];
         double x = axis_value(r, picture->axis);
-        if (result_has_number(r) && !strcmp(r->cell.workload, cell->workload) &&
+        if (drawn(r, picture->open) && !strcmp(r->cell.workload, cell->workload) &&
             cell_same_model(&r->cell, cell) && (only_x < 0 || x == only_x))
             picture->row(file, r, x);
     }
@@ -109,7 +128,8 @@ static int write_picture(const struct runset *run, const char *folder, const cha
     if (!(file = fopen(path, "w")))
         return err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
     for (int i = 0; i < run->nresults; i++)
-        if (!strcmp(run->results[i].cell.workload, workload) && first_of_model(run, i))
+        if (!strcmp(run->results[i].cell.workload, workload) &&
+            first_of_model(run, i, picture->open))
             write_block(file, run, i, picture, only_x);
     write_void_block(file, run, workload, picture->axis);
     if (fclose(file) == EOF)
@@ -119,14 +139,16 @@ static int write_picture(const struct runset *run, const char *folder, const cha
 
 int dat_write(const struct runset *run, const char *folder, struct err *err) {
     static const struct picture pictures[] = {
-        {"speedup", "workers", true, speedup_row},
-        {"load", "concurrency", false, load_row},
-        {"latency", "concurrency", false, latency_row},
+        {"speedup", "workers", true, false, speedup_row},
+        {"load", "concurrency", false, false, load_row},
+        {"latency", "concurrency", false, false, latency_row},
+        {"rate", "rate", false, true, rate_row},
     };
     for (int i = 0; i < run->nresults; i++)
         for (size_t p = 0;
              p < sizeof pictures / sizeof *pictures && runset_first_of_workload(run, i); p++)
             if ((run->results[i].cell.kind == GB_CPU) == pictures[p].cpu &&
+                runset_is_drawn(run, run->results[i].cell.workload, pictures[p].open) &&
                 write_picture(run, folder, run->results[i].cell.workload, &pictures[p], err) < 0)
                 return -1;
     return 0;

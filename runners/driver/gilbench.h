@@ -24,6 +24,7 @@ enum gb_exit {
     GB_INCONCLUSIVE = 4,
     GB_CONTAMINATED = 5,
     GB_ATTEST = 6,
+    GB_INCOMPATIBLE = 6, /* a file of another schema, machine or interpreter */
     GB_NOTHING = 77,
     GB_INTERRUPTED = 130,
 };
@@ -83,19 +84,29 @@ struct usage {
     int64_t nivcsw;
 };
 
+/* How the load generator fared in a sample; all 0 where there is none. */
+struct client {
+    int64_t cpu_ns;               /* of its thread */
+    int64_t offered_ns;           /* open loop: from the start until the last op was due; else 0 */
+    int64_t late_ns, late_max_ns; /* 99th percentile and greatest lateness of its own sends */
+    int64_t waited;               /* ops that were due when every connection was busy */
+};
+
 struct sample {
     int64_t ns;
     int64_t ops, hit, miss, error;
     uint64_t digest;
     struct usage usage; /* of the subject's tree during this sample */
-    struct hist *hist;  /* owned; NULL if the child sent none */
+    struct client client;
+    struct hist *hist;      /* uncorrected: from when each op was begun; owned; NULL if none came */
+    struct hist *corrected; /* open loop: from when each op was due; owned; else NULL */
     bool warmup;
 };
 
 /* What a child says of itself; "" where it said nothing. */
 struct attest {
     char gil[16], runtime[GB_NAME_MAX], loop[128], interp[16], affinity[128], build[80],
-        start_method[16];
+        start_method[16], debug[16];
 };
 
 /* One fresh process, from fork to wait4. */
@@ -122,6 +133,11 @@ struct estimate {
     int n;
 };
 
+/* Percentiles of the time of single ops, ns. */
+struct latencies {
+    struct estimate p50, p90, p99, p999, p9999, max;
+};
+
 /* A cell with all that was measured of it. */
 struct result {
     struct cell cell;
@@ -130,7 +146,14 @@ struct result {
     char void_reason[400]; /* "" or why no number may be drawn from this cell */
     struct estimate ops_per_s, cpu_ns_per_op, user_ns_per_op, sys_ns_per_op, nvcsw_per_op,
         nivcsw_per_op;
-    struct estimate startup_ns, peak_rss_b, pss_b, p50_ns, p90_ns, p99_ns, p999_ns, max_ns;
+    struct estimate startup_ns, peak_rss_b, pss_b;
+    struct latencies uncorrected; /* from when an op was begun: knows nothing of how it waited */
+    struct latencies corrected;   /* open loop only: from when it was due */
+    struct estimate offered_ops_per_s; /* open loop only; ops_per_s is what was achieved */
+    struct estimate client_cpu_share;  /* of one core, by the load generator */
+    struct estimate client_late_ns;    /* open loop only: 99th percentile of its own lateness */
+    struct estimate waited_share;      /* open loop only: of the ops, found no idle connection */
+    char client_bound[240]; /* "" or why the load generator, not the subject, set these figures */
     struct estimate parallelism; /* CPU seconds per wall second */
     struct estimate speedup;     /* paired by block, against the baseline cell */
     char baseline[256];          /* id of that cell, "" for none */

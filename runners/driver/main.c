@@ -13,6 +13,14 @@ static const struct {
     {"run", cmd_run, "run a matrix: journal, results, table"},
     {"plot", cmd_plot, "draw the pictures of a run"},
     {"report", cmd_report, "write the report of a run"},
+    {"ab", cmd_ab, "two builds against each other: is the second one slower?"},
+    {"validate", cmd_validate, "check results and journals against their schema"},
+    {"schema", cmd_schema, "print the JSON Schema of results"},
+    {"compare", cmd_compare, "results of different times, cell by cell; never a verdict"},
+    {"export", cmd_export, "results as Markdown, CSV, or for pyperf, hyperfine, GitHub"},
+    {"import", cmd_import, "results of pyperf as ours"},
+    {"doctor", cmd_doctor, "what this machine can measure, how quiet it is, and what would help"},
+    {"gate", cmd_gate, "stop a regression: verdict, exit code, summary, annotations"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

@@ -1,5 +1,6 @@
 /* matrix.c - see matrix.h. */
 #include "matrix.h"
+#include "latency.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ void cell_name(struct cell *cell) {
 static int add_cell(struct matrix *matrix, struct cell cell, const struct settings *s,
                     const struct ini *ini, const struct ini_section *section, struct err *err) {
     const char *workers = cell_param(&cell, "workers");
+    char why[300];
     cell_name(&cell);
     for (int i = 0; i < matrix->ncells; i++)
         if (!strcmp(matrix->cells[i].id, cell.id))
@@ -122,6 +124,8 @@ static int add_cell(struct matrix *matrix, struct cell cell, const struct settin
     cell.timeout_s = s->timeout_s;
     cell.cores = s->cores > 0 ? s->cores : workers && atoi(workers) > 0 ? atoi(workers) : 1;
     cell.peer_cores = s->peer_cores >= 0 ? s->peer_cores : cell.kind == GB_CPU ? 0 : 1;
+    if (check_load_params(&cell, why, sizeof why) < 0)
+        return err_at(err, ini, section->line, section->column, "%s", why);
     matrix->cells[matrix->ncells++] = cell;
     return 0;
 }
@@ -206,12 +210,14 @@ static int collect_params(struct product *product, const struct workload_info *w
                           struct err *err) {
     for (int i = 0; i < section->nkeys; i++) {
         const struct ini_key *key = &section->keys[i];
+        bool known = workload->kind == GB_SERVER && is_load_param(key->key);
         if (has_word(setting_keys, key->key))
             continue;
-        if (!has_word(workload->keys, key->key))
+        if (!known && !has_word(workload->keys, key->key))
             return err_at(err, ini, key->line, key->key_column,
-                          "unknown key '%s' of %s; there are: %s %s", key->key, workload->name,
-                          workload->keys, setting_keys);
+                          "unknown key '%s' of %s; there are: %s %s%s", key->key, workload->name,
+                          workload->keys, workload->kind == GB_SERVER ? "rate arrivals " : "",
+                          setting_keys);
         if (product->nkeys == GB_PARAMS_MAX)
             return err_at(err, ini, key->line, key->key_column, "more than %d parameters",
                           GB_PARAMS_MAX);

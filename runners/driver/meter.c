@@ -159,21 +159,27 @@ struct usage meter_between(const struct reading *before, const struct reading *a
     return used;
 }
 
+/* The bytes behind `mark` in a file of /proc/PID; 0 where there are none. */
+static int64_t read_kib(pid_t pid, const char *name, const char *mark) {
+    int64_t bytes = 0;
+    char path[64], line[128];
+    FILE *file;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    if (!(file = fopen(path, "r")))
+        return 0;
+    while (!bytes && fgets(line, sizeof line, file))
+        if (!strncmp(line, mark, strlen(mark)))
+            bytes = strtoll(line + strlen(mark), NULL, 10) * 1024;
+    fclose(file);
+    return bytes;
+}
+
 int64_t meter_pss(pid_t root) {
     struct tree tree;
-    int64_t total = 0, kib;
-    char path[64], line[128];
+    int64_t total = 0;
     read_tree(&tree, root);
-    for (int i = 0; i < tree.count; i++) {
-        FILE *file;
-        snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)tree.pids[i]);
-        if (!(file = fopen(path, "r")))
-            continue;
-        while (fgets(line, sizeof line, file))
-            if (sscanf(line, "Pss: %" SCNd64 " kB", &kib) == 1)
-                total += kib * 1024;
-        fclose(file);
-    }
+    for (int i = 0; i < tree.count; i++)
+        total += read_kib(tree.pids[i], "smaps_rollup", "Pss:");
     return total;
 }
 
@@ -214,4 +220,15 @@ void meter_cpus(pid_t root, char *text, size_t room) {
         used += (size_t)snprintf(text + used, room - used, first == cpu ? "%s%d" : "%s%d-%d",
                                  used ? "," : "", first, cpu);
     }
+}
+
+int64_t meter_peak(pid_t root) {
+    struct tree tree;
+    int64_t greatest = 0;
+    read_tree(&tree, root);
+    for (int i = 0; i < tree.count; i++) {
+        int64_t peak = read_kib(tree.pids[i], "status", "VmHWM:");
+        greatest = peak > greatest ? peak : greatest;
+    }
+    return greatest;
 }

@@ -60,14 +60,15 @@ static void take(const struct machine *machine, hwloc_cpuset_t set, char *list, 
     hwloc_bitmap_list_snprintf(list, room, set);
 }
 
-int place_make(struct place *place, const struct machine *machine, int cores, int peer_cores,
-               struct err *err) {
+int place_make(struct place *place, const struct machine *machine, int first, int cores,
+               int peer_cores, struct err *err) {
     *place = (struct place){.subject = hwloc_bitmap_alloc(), .peer = hwloc_bitmap_alloc()};
     if (!place->subject || !place->peer)
         return err_set(err, GB_RUNTIME, "out of memory");
     place->shared = cores + peer_cores > machine->npus;
-    take(machine, place->subject, place->subject_list, sizeof place->subject_list, 0, cores);
-    take(machine, place->peer, place->peer_list, sizeof place->peer_list, cores, peer_cores);
+    take(machine, place->subject, place->subject_list, sizeof place->subject_list, first, cores);
+    take(machine, place->peer, place->peer_list, sizeof place->peer_list, first + cores,
+         peer_cores);
     return 0;
 }
 

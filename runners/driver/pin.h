@@ -23,9 +23,10 @@ struct place {
     bool shared; /* fewer cores than asked for: subject and peer, or workers, share some */
 };
 
-/* Disjoint cores for subject and peer, as far as there are enough. */
-int place_make(struct place *place, const struct machine *machine, int cores, int peer_cores,
-               struct err *err);
+/* Disjoint cores for subject and peer, as far as there are enough; the subject's first one is
+ * number `first` of machine->pus, counted round. */
+int place_make(struct place *place, const struct machine *machine, int first, int cores,
+               int peer_cores, struct err *err);
 void place_free(struct place *place);
 
 /* Binds the calling process, between fork and exec. 0 or -1. */

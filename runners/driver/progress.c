@@ -20,7 +20,8 @@ void progress_begin(struct progress *p, enum progress_mode mode, int done, int t
                            .done = done,
                            .total = total,
                            .start_ns = now_ns(),
-                           .last_line_ns = now_ns()};
+                           .last_line_ns = now_ns(),
+                           .unit = "reps"};
     p->bar = mode == PROGRESS_AUTO && !wants_plain();
 }
 
@@ -59,7 +60,7 @@ void progress_now(struct progress *p, const char *cell) {
     else if (p->mode != PROGRESS_NONE &&
              now_ns() - p->last_line_ns > PLAIN_EVERY_S * 1000000000LL) {
         time_left(p, p->first, eta, sizeof eta);
-        fprintf(stderr, "%d of %d reps, ETA %s, now %s\n", p->done, p->total, eta, cell);
+        fprintf(stderr, "%d of %d %s, ETA %s, now %s\n", p->done, p->total, p->unit, eta, cell);
         p->last_line_ns = now_ns();
     }
 }
@@ -76,5 +77,5 @@ void progress_end(struct progress *p) {
     if (p->bar)
         fputs("\r\033[K", stderr);
     else if (p->mode != PROGRESS_NONE)
-        fprintf(stderr, "%d of %d reps\n", p->done, p->total);
+        fprintf(stderr, "%d of %d %s\n", p->done, p->total, p->unit);
 }

@@ -12,6 +12,7 @@ struct progress {
     bool bar;
     int first, done, total; /* first: done before this call */
     int64_t start_ns, last_line_ns;
+    const char *unit; /* "reps", until somebody says otherwise */
 };
 
 void progress_begin(struct progress *p, enum progress_mode mode, int done, int total);

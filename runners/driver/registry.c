@@ -1,5 +1,6 @@
 /* registry.c - see registry.h. */
 #include "registry.h"
+#include "latency.h"
 #include "spawn.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -267,6 +268,29 @@ int registry_open(struct registry *reg, const char *python, struct err *err) {
     return registry_read(reg, err) < 0 ? -1 : registry_probe(reg, python, false, err);
 }
 
+int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
+                      const char *python, struct err *err) {
+    *reg = *driver;
+    COPY(reg->build, build);
+    COPY(reg->python, python);
+    for (int i = 0; i < reg->nmodels; i++)
+        if (*reg->models[i].needs)
+            *reg->models[i].not_run = '\0';
+    return probe_python(reg, err);
+}
+
+void registry_build_id(const struct registry *reg, char *text, size_t room) {
+    char path[PATH_MAX];
+    FILE *file;
+    snprintf(path, sizeof path, "%s/build_id", reg->build);
+    text[0] = '\0';
+    if (!(file = fopen(path, "r")))
+        return;
+    if (fgets(text, (int)room, file))
+        text[strcspn(text, "\n")] = '\0';
+    fclose(file);
+}
+
 const struct model *registry_model(const struct registry *reg, const char *name) {
     for (int i = 0; i < reg->nmodels; i++)
         if (!strcmp(reg->models[i].name, name))
@@ -368,9 +392,11 @@ int registry_expect(const struct registry *reg, const struct cell *cell, struct 
     char texts[GB_PARAMS_MAX][2 * GB_NAME_MAX],
         *words[GB_PARAMS_MAX + 5] = {NULL, "digest", (char *)cell->workload}, answer[256];
     const struct workload_info *workload = registry_workload(reg, cell->workload);
-    for (int i = 0; i < cell->nparams; i++) {
+    for (int i = 0, count = 3; i < cell->nparams; i++) {
+        if (is_load_param(cell->params[i].key))
+            continue;
         snprintf(texts[i], sizeof texts[i], "%s=%s", cell->params[i].key, cell->params[i].value);
-        words[3 + i] = texts[i];
+        words[count++] = texts[i];
     }
     if ((*workload->file ? ask_user(reg, workload, words, answer, sizeof answer, err)
                          : ask_reference(reg, words, answer, sizeof answer, err)) < 0)

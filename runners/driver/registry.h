@@ -58,9 +58,15 @@ int registry_open(struct registry *reg, const char *python, struct err *err);
  * free-threaded build is with PYTHON_GIL=1. */
 int registry_read(struct registry *reg, struct err *err);
 int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err);
+/* The same register with another build and interpreter, which is probed anew. */
+int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
+                      const char *python, struct err *err);
 
 /* Only home and build, for verbs that run nothing. */
 int registry_places(struct registry *reg, struct err *err);
+
+/* The hash of the sources from which {build} was to be made, "" where the build does not say. */
+void registry_build_id(const struct registry *reg, char *text, size_t room);
 
 const struct model *registry_model(const struct registry *reg, const char *name);
 /* Whether the model, in this variant, has what this workload takes. */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char schema[] = "gilbench/result", schema_version[] = "1.0";
+static const char schema[] = "gilbench/result", schema_version[] = "1.1";
 
 /* ---- Out */
 
@@ -30,19 +30,31 @@ static json_t *hist_json(const struct hist *hist) {
     return list;
 }
 
+static json_t *client_json(const struct client *c) {
+    return json_pack("{sI sI sI sI sI}", "cpu_ns", (json_int_t)c->cpu_ns, "offered_ns",
+                     (json_int_t)c->offered_ns, "late_ns", (json_int_t)c->late_ns, "late_max_ns",
+                     (json_int_t)c->late_max_ns, "waited", (json_int_t)c->waited);
+}
+
 static json_t *sample_json(const struct sample *s) {
     char digest[17];
+    json_t *object;
     snprintf(digest, sizeof digest, "%016" PRIx64, s->digest);
-    return json_pack("{sI sI sI sI sI ss sb so so}", "ns", (json_int_t)s->ns, "ops",
-                     (json_int_t)s->ops, "hit", (json_int_t)s->hit, "miss", (json_int_t)s->miss,
-                     "error", (json_int_t)s->error, "digest", digest, "warmup", (int)s->warmup,
-                     "usage", usage_json(&s->usage), "latency_ns_hist", hist_json(s->hist));
+    object = json_pack("{sI sI sI sI sI ss sb so so}", "ns", (json_int_t)s->ns, "ops",
+                       (json_int_t)s->ops, "hit", (json_int_t)s->hit, "miss", (json_int_t)s->miss,
+                       "error", (json_int_t)s->error, "digest", digest, "warmup", (int)s->warmup,
+                       "usage", usage_json(&s->usage), "latency_ns_hist", hist_json(s->hist));
+    if (s->client.cpu_ns)
+        json_object_set_new(object, "client", client_json(&s->client));
+    if (s->corrected)
+        json_object_set_new(object, "latency_corrected_ns_hist", hist_json(s->corrected));
+    return object;
 }
 
 static json_t *attest_json(const struct attest *a) {
-    return json_pack("{ss ss ss ss ss ss ss}", "gil", a->gil, "runtime", a->runtime, "loop",
+    return json_pack("{ss ss ss ss ss ss ss ss}", "gil", a->gil, "runtime", a->runtime, "loop",
                      a->loop, "interp", a->interp, "affinity", a->affinity, "build", a->build,
-                     "start_method", a->start_method);
+                     "start_method", a->start_method, "debug", a->debug);
 }
 
 static json_t *rep_json(const struct rep *rep) {
@@ -71,16 +83,30 @@ struct named_estimate {
 };
 #define NAMED(field)                                                                               \
     { #field, offsetof(struct result, field) }
+#define PERCENTILE(kind, name)                                                                     \
+    { #kind "_" #name "_ns", offsetof(struct result, kind.name) }
+#define PERCENTILES(kind)                                                                          \
+    PERCENTILE(kind, p50), PERCENTILE(kind, p90), PERCENTILE(kind, p99), PERCENTILE(kind, p999),   \
+        PERCENTILE(kind, p9999), PERCENTILE(kind, max)
 static const struct named_estimate estimates[] = {
-    NAMED(ops_per_s),    NAMED(cpu_ns_per_op), NAMED(user_ns_per_op), NAMED(sys_ns_per_op),
-    NAMED(nvcsw_per_op), NAMED(nivcsw_per_op), NAMED(startup_ns),     NAMED(peak_rss_b),
-    NAMED(pss_b),        NAMED(p50_ns),        NAMED(p90_ns),         NAMED(p99_ns),
-    NAMED(p999_ns),      NAMED(max_ns),        NAMED(parallelism),    NAMED(speedup),
+    NAMED(ops_per_s),         NAMED(cpu_ns_per_op),   NAMED(user_ns_per_op),
+    NAMED(sys_ns_per_op),     NAMED(nvcsw_per_op),    NAMED(nivcsw_per_op),
+    NAMED(startup_ns),        NAMED(peak_rss_b),      NAMED(pss_b),
+    PERCENTILES(uncorrected), PERCENTILES(corrected), NAMED(offered_ops_per_s),
+    NAMED(client_cpu_share),  NAMED(client_late_ns),  NAMED(waited_share),
+    NAMED(parallelism),       NAMED(speedup),
 };
 enum { ESTIMATES = sizeof estimates / sizeof *estimates };
 
 static struct estimate *estimate_at(const struct result *result, int i) {
     return (struct estimate *)((char *)result + estimates[i].offset);
+}
+
+const struct estimate *result_estimate(const struct result *result, int i, const char **name) {
+    if (i >= ESTIMATES)
+        return NULL;
+    *name = estimates[i].name;
+    return estimate_at(result, i);
 }
 
 static json_t *cell_json(const struct cell *cell) {
@@ -103,6 +129,7 @@ static json_t *result_json(const struct result *result) {
     for (int i = 0; i < ESTIMATES; i++)
         json_object_set_new(summary, estimates[i].name, estimate_json(estimate_at(result, i)));
     json_object_set_new(object, "void", json_string(result->void_reason));
+    json_object_set_new(object, "client_bound", json_string(result->client_bound));
     json_object_set_new(object, "baseline", json_string(result->baseline));
     json_object_set_new(object, "summary", summary);
     json_object_set_new(object, "reps", reps);
@@ -226,7 +253,16 @@ static struct hist *read_hist(const json_t *list) {
     return hist;
 }
 
+static struct client read_client(const json_t *c) {
+    return (struct client){.cpu_ns = number(c, "cpu_ns"),
+                           .offered_ns = number(c, "offered_ns"),
+                           .late_ns = number(c, "late_ns"),
+                           .late_max_ns = number(c, "late_max_ns"),
+                           .waited = number(c, "waited")};
+}
+
 static struct sample read_sample(const json_t *s) {
+    const json_t *corrected = json_object_get(s, "latency_corrected_ns_hist");
     const char *digest = json_string_value(json_object_get(s, "digest"));
     return (struct sample){.ns = number(s, "ns"),
                            .ops = number(s, "ops"),
@@ -236,7 +272,9 @@ static struct sample read_sample(const json_t *s) {
                            .digest = digest ? strtoull(digest, NULL, 16) : 0,
                            .warmup = json_is_true(json_object_get(s, "warmup")),
                            .usage = read_usage(json_object_get(s, "usage")),
-                           .hist = read_hist(json_object_get(s, "latency_ns_hist"))};
+                           .client = read_client(json_object_get(s, "client")),
+                           .hist = read_hist(json_object_get(s, "latency_ns_hist")),
+                           .corrected = corrected ? read_hist(corrected) : NULL};
 }
 
 static struct attest read_attest(const json_t *object) {
@@ -248,6 +286,7 @@ static struct attest read_attest(const json_t *object) {
     TEXT(object, "affinity", a.affinity);
     TEXT(object, "build", a.build);
     TEXT(object, "start_method", a.start_method);
+    TEXT(object, "debug", a.debug);
     return a;
 }
 
@@ -283,11 +322,11 @@ static int read_header(struct runset *run, const json_t *object, const char *pat
     const char *text = json_string_value(json_object_get(object, "matrix_text"));
     json_t *value;
     if (!kind || strcmp(kind, schema))
-        return err_set(err, GB_USAGE, "%s is not a gilbench result (no \"schema\": \"%s\" in it)",
-                       path, schema);
+        return err_set(err, GB_INCOMPATIBLE,
+                       "%s is not a gilbench result (no \"schema\": \"%s\" in it)", path, schema);
     if (!version || strncmp(version, "1.", 2))
-        return err_set(err, GB_USAGE, "%s has schema version %s; this gilbench reads 1.x", path,
-                       version ? version : "none");
+        return err_set(err, GB_INCOMPATIBLE, "%s has schema version %s; this gilbench reads 1.x",
+                       path, version ? version : "none");
     TEXT(object, "run_id", run->run_id);
     TEXT(object, "created_utc", run->created_utc);
     TEXT(object, "matrix", run->matrix_name);

@@ -39,6 +39,16 @@ int runset_add_rep(struct runset *run, struct rep rep, struct err *err);
  * reps. */
 void runset_summarise(struct runset *run);
 
+/* The median of n numbers, one a rep, with its interval; n = 0: no number. */
+struct estimate estimate_of(const double *values, int n, uint64_t seed);
+
+/* Ops a second of one process: the median over its counted samples. */
+double rep_rate(const struct rep *rep);
+
+/* The estimates of a result by number, 0 and on, with their names in results.json; NULL behind the
+ * last. */
+const struct estimate *result_estimate(const struct result *result, int i, const char **name);
+
 /* Whether figures may be drawn from it: it ran, is not void, and was summarised. */
 bool result_has_number(const struct result *result);
 /* Whether no result before this one has its workload: for one table or picture a workload. */
@@ -58,7 +68,7 @@ typedef int (*runset_cells_fn)(struct runset *run, void *arg, struct err *err);
 int journal_read(const char *path, struct runset *run, runset_cells_fn make_cells, void *arg,
                  bool *torn, struct err *err);
 
-/* results.json, schema "gilbench/result" 1.0 (results/schema.json). write: PATH.tmp, fsync, rename.
+/* results.json, schema "gilbench/result" 1.1 (results/schema.json). write: PATH.tmp, fsync, rename.
  */
 int results_write(const char *path, const struct runset *run, struct err *err);
 int results_read(const char *path, struct runset *run, struct err *err);

@@ -60,6 +60,15 @@ static void set_number(const char *name, unsigned long value) {
     setenv(name, text, 1);
 }
 
+/* The size of the environment decides where the stack begins, and that alone can cost per cents
+ * (Mytkowicz et al. 2009): so it is part of the plan. */
+static void set_padding(unsigned bytes) {
+    char pad[GB_PAD_MAX + 1];
+    memset(pad, 'x', sizeof pad);
+    pad[bytes < GB_PAD_MAX ? bytes : GB_PAD_MAX] = '\0';
+    setenv("GILBENCH_PAD", pad, 1);
+}
+
 static void set_environment(const struct registry *reg, uint64_t hash_seed) {
     char path[PATH_MAX];
     const char *before = getenv("PYTHONPATH");
@@ -95,6 +104,8 @@ static void become(char *const argv[], const struct spawn_options *options, cons
     set_number("GILBENCH_IN", (unsigned long)p->to[0]);
     set_number("GILBENCH_OUT", (unsigned long)p->from[1]);
     set_environment(options->reg, options->hash_seed);
+    if (options->pad_b)
+        set_padding(options->pad_b);
     if (options->cpus && place_bind(options->machine, options->cpus) < 0) {
         perror("binding to its cores");
         _exit(1);
@@ -102,6 +113,16 @@ static void become(char *const argv[], const struct spawn_options *options, cons
     execvp(argv[0], argv);
     fprintf(stderr, "cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
+}
+
+static int64_t own_rss_b(void) {
+    long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file && fscanf(file, "%*d %lld", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
 }
 
 int child_spawn(struct child *child, char *const argv[], const struct spawn_options *options,
@@ -114,6 +135,7 @@ int child_spawn(struct child *child, char *const argv[], const struct spawn_opti
     if (open_pipes(&p) < 0)
         return err_set(err, GB_RUNTIME, "cannot open pipes for the %s: %s", options->role,
                        strerror(errno));
+    child->inherited_b = own_rss_b();
     child->start_ns = now_ns();
     child->pid = fork();
     if (child->pid == 0)
@@ -277,6 +299,8 @@ static void close_if_open(int *fd) {
 }
 
 void child_end(struct child *child, double timeout_s) {
+    if (!child->start_ns) /* never spawned: its descriptors are not -1 but 0, and somebody else's */
+        return;
     if (child->pid) {
         if (!reap(child, timeout_s)) {
             kill(-child->pid, SIGKILL);

@@ -12,6 +12,7 @@ struct child {
     pid_t pid;            /* 0: none */
     int to, from, errors; /* descriptors, -1 when closed */
     int64_t start_ns;
+    int64_t inherited_b; /* resident memory of the driver when it forked: see keep_lifetime */
     char line[WIRE_LINE_MAX + 1];
     size_t used, taken; /* bytes in line; of them, those of the line that was given out last */
     char tail[1024];    /* the end of what it wrote to stdout and stderr */
@@ -21,11 +22,14 @@ struct child {
     const char *role;            /* "adapter", "store", "load generator": for messages */
 };
 
+enum { GB_PAD_MAX = 4096 };
+
 struct spawn_options {
     const struct registry *reg;
     const struct machine *machine;
     hwloc_cpuset_t cpus;
     uint64_t hash_seed; /* PYTHONHASHSEED, 1 to 2^32 - 1 */
+    unsigned pad_b;     /* bytes put into the environment, which move the stack; most GB_PAD_MAX */
     const char *role;
 };
 

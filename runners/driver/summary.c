@@ -2,6 +2,7 @@
  * samples), per cell the median over reps with a bootstrap interval: reps are processes, and only
  * processes are independent of each other. */
 #include "../stats/stats.h"
+#include "latency.h"
 #include "results.h"
 #include "trial.h"
 #include <math.h>
@@ -46,7 +47,7 @@ static double sample_parallelism(const struct sample *s) {
     return (double)s->usage.cpu_ns / (double)s->ns;
 }
 
-static double rate(const struct rep *rep) {
+double rep_rate(const struct rep *rep) {
     return median_over_samples(rep, sample_rate);
 }
 static double cpu(const struct rep *rep) {
@@ -77,34 +78,9 @@ static double pss(const struct rep *rep) {
     return (double)rep->pss_b;
 }
 
-static double percentile(const struct rep *rep, double p) {
-    static struct hist merged; /* 15 KiB, and this program has one thread */
-    memset(&merged, 0, sizeof merged);
-    for (int i = 0; i < rep->nsamples; i++)
-        if (!rep->samples[i].warmup && rep->samples[i].hist)
-            hist_merge(&merged, rep->samples[i].hist);
-    return (double)hist_percentile(&merged, p);
-}
-
-static double p50(const struct rep *rep) {
-    return percentile(rep, 0.5);
-}
-static double p90(const struct rep *rep) {
-    return percentile(rep, 0.9);
-}
-static double p99(const struct rep *rep) {
-    return percentile(rep, 0.99);
-}
-static double p999(const struct rep *rep) {
-    return percentile(rep, 0.999);
-}
-static double greatest(const struct rep *rep) {
-    return percentile(rep, 1);
-}
-
 /* ---- One number of a cell */
 
-static struct estimate estimate_of(const double *values, int n, uint64_t seed) {
+struct estimate estimate_of(const double *values, int n, uint64_t seed) {
     struct interval i;
     if (n == 0)
         return (struct estimate){0};
@@ -123,19 +99,37 @@ static struct estimate over_reps(const struct result *result, rep_number number,
     return estimate;
 }
 
+/* What stands at zero where zero cannot be was not measured: in results that were imported, or where
+ * the kernel would not say. */
+static void drop_unmeasured(struct result *r) {
+    static const struct estimate none;
+    if (!(r->cpu_ns_per_op.value > 0))
+        r->cpu_ns_per_op = r->user_ns_per_op = r->sys_ns_per_op = r->nvcsw_per_op =
+            r->nivcsw_per_op = r->parallelism = none;
+    if (!(r->startup_ns.value > 0))
+        r->startup_ns = none;
+    if (!(r->peak_rss_b.value > 0))
+        r->peak_rss_b = none;
+    if (!(r->pss_b.value > 0))
+        r->pss_b = none;
+    if (!(r->uncorrected.max.value > 0))
+        r->uncorrected = (struct latencies){.p50 = none};
+}
+
 static void estimate_cell(struct result *r, uint64_t seed) {
     const struct {
         struct estimate *to;
         rep_number number;
     } all[] = {
-        {&r->ops_per_s, rate},     {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
-        {&r->sys_ns_per_op, sys},  {&r->nvcsw_per_op, nvcsw},  {&r->nivcsw_per_op, nivcsw},
-        {&r->startup_ns, startup}, {&r->peak_rss_b, peak_rss}, {&r->pss_b, pss},
-        {&r->p50_ns, p50},         {&r->p90_ns, p90},          {&r->p99_ns, p99},
-        {&r->p999_ns, p999},       {&r->max_ns, greatest},     {&r->parallelism, parallelism},
+        {&r->ops_per_s, rep_rate},      {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
+        {&r->sys_ns_per_op, sys},       {&r->nvcsw_per_op, nvcsw},  {&r->nivcsw_per_op, nivcsw},
+        {&r->startup_ns, startup},      {&r->peak_rss_b, peak_rss}, {&r->pss_b, pss},
+        {&r->parallelism, parallelism},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i].to = over_reps(r, all[i].number, seed);
+    estimate_latency(r, seed);
+    drop_unmeasured(r);
 }
 
 static void mark_void(struct result *result) {
@@ -198,7 +192,7 @@ static void estimate_speedup(const struct runset *run, struct result *result) {
     for (int i = 0; base && ratios && i < result->nreps; i++) {
         const struct rep *twin = rep_number_of(base, result->reps[i].rep);
         if (twin)
-            ratios[n++] = rate(&result->reps[i]) / rate(twin);
+            ratios[n++] = rep_rate(&result->reps[i]) / rep_rate(twin);
     }
     result->speedup = estimate_of(ratios, n, run->seed);
     if (n)

@@ -1,5 +1,6 @@
 /* text.c - figures for people, and the table that a run ends with. */
 #include "cmd.h"
+#include "latency.h"
 #include "matrix.h"
 #include <math.h>
 #include <stdio.h>
@@ -50,6 +51,14 @@ void format_interval(char *text, size_t room, const struct estimate *estimate,
     snprintf(text, room, "%s [%s, %s]", value, lo, hi);
 }
 
+void format_value(char *text, size_t room, const struct estimate *estimate,
+                  void (*format)(char *, size_t, double)) {
+    if (estimate->n)
+        format(text, room, estimate->value);
+    else
+        snprintf(text, room, "-");
+}
+
 void format_params(char *text, size_t room, const struct cell *cell) {
     size_t used = 0;
     text[0] = '\0';
@@ -61,6 +70,8 @@ void format_params(char *text, size_t room, const struct cell *cell) {
 
 static void print_row(const struct result *r) {
     char model[3 * GB_NAME_MAX], params[256], rate[96], speedup[96], cpu[32], p50[32], p99[32];
+    const struct latencies *latencies;
+    const char *label;
     cell_label(&r->cell, model, sizeof model);
     format_params(params, sizeof params, &r->cell);
     printf("%-12s %-23s %-28s ", r->cell.workload, model, params);
@@ -73,16 +84,21 @@ static void print_row(const struct result *r) {
     } else {
         format_interval(rate, sizeof rate, &r->ops_per_s, format_si);
         format_interval(speedup, sizeof speedup, &r->speedup, format_ratio);
-        format_ns(cpu, sizeof cpu, r->cpu_ns_per_op.value);
-        format_ns(p50, sizeof p50, r->p50_ns.value);
-        format_ns(p99, sizeof p99, r->p99_ns.value);
-        printf("%-22s %-21s %9s %9s %9s\n", rate, speedup, cpu, p50, p99);
+        format_value(cpu, sizeof cpu, &r->cpu_ns_per_op, format_ns);
+        latencies = result_latencies(r, &label);
+        format_value(p50, sizeof p50, &latencies->p50, format_ns);
+        format_value(p99, sizeof p99, &latencies->p99, format_ns);
+        printf("%-22s %-21s %9s %9s %9s %s%s\n", rate, speedup, cpu, p50, p99, label,
+               *r->client_bound ? ", client_bound" : "");
     }
 }
 
 void print_table(const struct runset *run) {
-    printf("%-12s %-23s %-28s %-22s %-21s %9s %9s %9s\n", "workload", "model", "parameters",
-           "ops/s [95 %]", "speed-up [95 %]", "CPU/op", "p50", "p99");
+    printf("%-12s %-23s %-28s %-22s %-21s %9s %9s %9s %s\n", "workload", "model", "parameters",
+           "ops/s [95 %]", "speed-up [95 %]", "CPU/op", "p50", "p99", "latency is");
     for (int i = 0; i < run->nresults; i++)
         print_row(&run->results[i]);
+    for (int i = 0; i < run->nresults; i++)
+        if (*run->results[i].client_bound)
+            printf("client_bound: %s: %s\n", run->results[i].cell.id, run->results[i].client_bound);
 }

@@ -8,6 +8,7 @@
  * The subject is always the adapter: it is its tree whose counters are read, and its word about
  * itself that is checked. */
 #include "trial.h"
+#include "latency.h"
 #include "meter.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,15 @@ struct trial_state {
     struct child adapter, peer;
     struct rep *rep;
     uint64_t hash_seed;
+    unsigned pad_b;
 };
 
 /* ---- Starting a child */
 
+static const char load_program[] = "{build}/load";
+
 struct command {
-    char text[GB_ARGS_MAX * 160];
+    char text[2 * GB_PATH_MAX + GB_ARGS_MAX * 160];
     char params[GB_PARAMS_MAX + 2][2 * GB_NAME_MAX + 2];
     char *words[GB_ARGS_MAX + 1];
     int count;
@@ -45,23 +49,30 @@ static const char *workload_word(const struct registry *reg, const struct cell *
     return workload && *workload->file ? workload->file : cell->workload;
 }
 
+static const struct registry *peer_registry(const struct trial_state *state) {
+    return state->context->peer_reg ? state->context->peer_reg : state->context->reg;
+}
+
 static void make_command(struct command *command, const struct trial_state *state,
-                         const char *program, char *model) {
+                         const struct registry *reg, const char *program, char *model) {
     const struct cell *cell = state->cell;
-    command->count = command_words(state->context->reg, program, command->text,
-                                   sizeof command->text, command->words, GB_ARGS_MAX / 2);
-    command->words[command->count++] = (char *)workload_word(state->context->reg, cell);
+    command->count = command_words(reg, program, command->text, sizeof command->text,
+                                   command->words, GB_ARGS_MAX / 2);
+    command->words[command->count++] = (char *)workload_word(reg, cell);
     command->words[command->count++] = model;
     for (int i = 0; i < cell->nparams; i++)
-        add_param(command, i, cell->params[i].key, cell->params[i].value);
+        if (!is_load_param(cell->params[i].key) || !strcmp(program, load_program))
+            add_param(command, i, cell->params[i].key, cell->params[i].value);
 }
 
 static int start(struct trial_state *state, struct child *child, struct command *command,
                  const char *role, hwloc_cpuset_t cpus, struct err *err) {
-    struct spawn_options options = {.reg = state->context->reg,
+    bool peer = child == &state->peer;
+    struct spawn_options options = {.reg = peer ? peer_registry(state) : state->context->reg,
                                     .machine = state->context->machine,
                                     .cpus = cpus,
                                     .hash_seed = state->hash_seed,
+                                    .pad_b = state->pad_b,
                                     .role = role};
     if (child_spawn(child, command->words, &options, err) < 0)
         return -1;
@@ -79,9 +90,11 @@ static int await_ready(struct trial_state *state, struct child *child, struct at
 
 static int start_adapter(struct trial_state *state, int store_port, struct err *err) {
     struct command command;
-    char model[2 * GB_NAME_MAX], port[16];
+    char model[2 * GB_NAME_MAX], port[16], program[GB_PATH_MAX + 1024];
     cell_model(state->cell, model, sizeof model);
-    make_command(&command, state, state->model->command, model);
+    snprintf(program, sizeof program, "%s%s", state->context->prefix ? state->context->prefix : "",
+             state->model->command);
+    make_command(&command, state, state->context->reg, program, model);
     if (store_port) {
         snprintf(port, sizeof port, "%d", store_port);
         add_param(&command, state->cell->nparams, "store_port", port);
@@ -107,7 +120,7 @@ static int start_peer(struct trial_state *state, const char *program, const char
     struct command command;
     struct attest attest;
     char port[16];
-    make_command(&command, state, program, "peer");
+    make_command(&command, state, peer_registry(state), program, "peer");
     if (target_port) {
         snprintf(port, sizeof port, "%d", target_port);
         add_param(&command, state->cell->nparams, "target_port", port);
@@ -129,8 +142,7 @@ static int start_all(struct trial_state *state, struct err *err) {
     default:
         if (start_adapter(state, 0, err) < 0)
             return -1;
-        return start_peer(state, "{build}/load", "load generator", state->adapter.message.port,
-                          err);
+        return start_peer(state, load_program, "load generator", state->adapter.message.port, err);
     }
 }
 
@@ -139,6 +151,21 @@ static int start_all(struct trial_state *state, struct err *err) {
 static int mismatch(struct err *err, const char *what, const char *is, const char *should_be) {
     return err_set(err, GB_ATTEST, "%s: the adapter attests '%s', expected was '%s'", what, is,
                    should_be);
+}
+
+/* A build that is not that of its sources, or that was never meant to be fast. */
+static int check_build(const struct trial_state *state, const struct attest *a, struct err *err) {
+    char expected[80];
+    registry_build_id(state->context->reg, expected, sizeof expected);
+    if (*a->debug && strcmp(a->debug, "no"))
+        return err_set(err, GB_ATTEST,
+                       "debug build: the adapter attests '%s'; its times mean nothing", a->debug);
+    if (*expected && has_word(state->model->needs, "cpromise") && strcmp(a->build, expected))
+        return err_set(
+            err, GB_ATTEST,
+            "stale build: the adapter attests '%s', the sources are '%s'; make builds it", a->build,
+            expected);
+    return 0;
 }
 
 static int check_attest(const struct trial_state *state, const struct attest *a, struct err *err) {
@@ -153,6 +180,8 @@ static int check_attest(const struct trial_state *state, const struct attest *a,
         return mismatch(err, "GIL", a->gil, gil);
     if (strcmp(a->loop, state->model->loop))
         return mismatch(err, "loop", a->loop, state->model->loop);
+    if (check_build(state, a, err) < 0)
+        return -1;
     return check_affinity("adapter", a->affinity, state->place.subject_list, err);
 }
 
@@ -185,7 +214,38 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
 
 /* ---- Sampling */
 
-static int take_sample(struct trial_state *state, struct child *measured, struct err *err) {
+void sample_free(struct sample *sample) {
+    free(sample->hist);
+    free(sample->corrected);
+    sample->hist = sample->corrected = NULL;
+}
+
+static struct hist *copy_hist(const struct hist *hist) {
+    struct hist *copy = malloc(sizeof *copy);
+    if (copy)
+        *copy = *hist;
+    return copy;
+}
+
+/* One histogram or, in open loop, the corrected one and then the other. */
+static int take_latencies(struct trial_state *state, struct child *measured, struct sample *sample,
+                          struct err *err) {
+    double timeout = state->cell->timeout_s;
+    if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+        return -1;
+    if (measured->message.corrected) {
+        sample->corrected = copy_hist(&measured->message.hist);
+        if (!sample->corrected)
+            return err_set(err, GB_RUNTIME, "out of memory");
+        if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+            return -1;
+    }
+    sample->hist = copy_hist(&measured->message.hist);
+    return sample->hist ? 0 : err_set(err, GB_RUNTIME, "out of memory");
+}
+
+static int take_sample(struct trial_state *state, struct sample *taken, struct err *err) {
+    struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     struct reading before, after;
     struct sample sample;
     meter_read(&before, state->adapter.pid);
@@ -193,35 +253,34 @@ static int take_sample(struct trial_state *state, struct child *measured, struct
         child_expect(measured, WIRE_SAMPLE, state->cell->timeout_s, err) < 0)
         return -1;
     sample = measured->message.sample;
-    if (child_expect(measured, WIRE_LATENCY, state->cell->timeout_s, err) < 0)
+    if (take_latencies(state, measured, &sample, err) < 0 ||
+        check_sample(state, &sample, err) < 0) {
+        sample_free(&sample);
         return -1;
+    }
     meter_read(&after, state->adapter.pid);
-    if (check_sample(state, &sample, err) < 0)
-        return -1;
     sample.usage = meter_between(&before, &after);
-    sample.warmup = state->rep->nsamples < state->cell->warmup;
-    if (!(sample.hist = malloc(sizeof *sample.hist)))
-        return err_set(err, GB_RUNTIME, "out of memory");
-    *sample.hist = measured->message.hist;
-    state->rep->samples[state->rep->nsamples++] = sample;
+    *taken = sample;
     return 0;
 }
 
-static int take_samples(struct trial_state *state, struct child *measured, bool *complete,
-                        struct err *err) {
+static int take_samples(struct trial_state *state, bool *complete, struct err *err) {
     int wanted = state->cell->warmup + state->cell->samples;
     if (!(state->rep->samples = calloc((size_t)wanted, sizeof *state->rep->samples)))
         return err_set(err, GB_RUNTIME, "out of memory");
     while (state->rep->nsamples < wanted) {
+        struct sample *sample = &state->rep->samples[state->rep->nsamples];
         if (interrupts) {
             *complete = false;
             return 0;
         }
-        if (take_sample(state, measured, err) < 0)
+        if (take_sample(state, sample, err) < 0)
             return -1;
+        sample->warmup = state->rep->nsamples++ < state->cell->warmup;
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
     meter_cpus(state->adapter.pid, state->rep->cpus_observed, sizeof state->rep->cpus_observed);
+    state->rep->peak_rss_b = meter_peak(state->adapter.pid);
     return 0;
 }
 
@@ -251,15 +310,19 @@ static int stop_all(struct trial_state *state, struct err *err) {
 /* ---- The whole */
 
 static int run(struct trial_state *state, bool *complete, struct err *err) {
-    struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     if (start_all(state, err) < 0 || check_attest(state, &state->rep->at_ready, err) < 0 ||
-        take_samples(state, measured, complete, err) < 0)
+        take_samples(state, complete, err) < 0)
         return -1;
     return stop_all(state, err);
 }
 
-static void keep_lifetime(struct rep *rep, const struct rusage *u) {
-    rep->peak_rss_b = (int64_t)u->ru_maxrss * 1024;
+/* The kernel's maximum begins with what the driver had resident when it forked: up to there it says
+ * nothing, and what was read after the last sample stands. */
+static void keep_lifetime(struct rep *rep, const struct child *child) {
+    const struct rusage *u = &child->usage;
+    int64_t peak_b = (int64_t)u->ru_maxrss * 1024;
+    if (peak_b > child->inherited_b || !rep->peak_rss_b)
+        rep->peak_rss_b = peak_b;
     rep->lifetime.user_ns = (int64_t)u->ru_utime.tv_sec * 1000000000 + u->ru_utime.tv_usec * 1000;
     rep->lifetime.sys_ns = (int64_t)u->ru_stime.tv_sec * 1000000000 + u->ru_stime.tv_usec * 1000;
     rep->lifetime.cpu_ns = rep->lifetime.user_ns + rep->lifetime.sys_ns;
@@ -274,6 +337,24 @@ static void blame_peer(struct trial_state *state, struct err *err) {
         return;
     if (child_expect(&state->peer, WIRE_BYE, 0.05, &peer) < 0 && !strstr(peer.text, "was silent"))
         *err = peer;
+}
+
+static int choose_place(struct trial_state *state, int first, struct err *err) {
+    struct rep *rep = state->rep;
+    if (place_make(&state->place, state->context->machine, first, state->cell->cores,
+                   state->cell->peer_cores, err) < 0)
+        return -1;
+    snprintf(rep->cpus_planned, sizeof rep->cpus_planned, "%s", state->place.subject_list);
+    snprintf(rep->peer_cpus, sizeof rep->peer_cpus, "%s", state->place.peer_list);
+    rep->shared_core = state->place.shared;
+    return 0;
+}
+
+static void end_all(struct trial_state *state, const struct err *err) {
+    child_end(&state->adapter, err->code ? 0 : 5);
+    keep_lifetime(state->rep, &state->adapter);
+    child_end(&state->peer, err->code ? 0 : 5);
+    place_free(&state->place);
 }
 
 struct rep trial_run(const struct trial_context *context, const struct cell *cell, int cell_index,
@@ -294,17 +375,9 @@ struct rep trial_run(const struct trial_context *context, const struct cell *cel
                              .expect = expect,
                              .rep = &rep,
                              .hash_seed = 1 + (context->seed + (uint64_t)rep_index) % 4294967295u};
-    if (place_make(&state->place, context->machine, cell->cores, cell->peer_cores, &err) == 0) {
-        snprintf(rep.cpus_planned, sizeof rep.cpus_planned, "%s", state->place.subject_list);
-        snprintf(rep.peer_cpus, sizeof rep.peer_cpus, "%s", state->place.peer_list);
-        rep.shared_core = state->place.shared;
-        if (run(state, complete, &err) < 0)
-            blame_peer(state, &err);
-    }
-    child_end(&state->adapter, err.code ? 0 : 5);
-    keep_lifetime(&rep, &state->adapter.usage);
-    child_end(&state->peer, err.code ? 0 : 5);
-    place_free(&state->place);
+    if (choose_place(state, 0, &err) == 0 && run(state, complete, &err) < 0)
+        blame_peer(state, &err);
+    end_all(state, &err);
     free(state);
     if (err.code == GB_INTERRUPTED)
         *complete = false;
@@ -317,8 +390,70 @@ struct rep trial_run(const struct trial_context *context, const struct cell *cel
 
 void rep_free(struct rep *rep) {
     for (int i = 0; i < rep->nsamples; i++)
-        free(rep->samples[i].hist);
+        sample_free(&rep->samples[i]);
     free(rep->samples);
     rep->samples = NULL;
     rep->nsamples = 0;
+}
+
+/* ---- Step by step */
+
+struct subject {
+    struct trial_state state;
+    struct rep rep;
+};
+
+struct subject *subject_open(const struct trial_context *context, const struct cell *cell,
+                             const struct expectation *expect,
+                             const struct subject_options *options, struct err *err) {
+    struct subject *subject = calloc(1, sizeof *subject);
+    struct trial_state *state = subject ? &subject->state : NULL;
+    if (!subject) {
+        err_set(err, GB_RUNTIME, "out of memory");
+        return NULL;
+    }
+    *state = (struct trial_state){.context = context,
+                                  .cell = cell,
+                                  .model = registry_model(context->reg, cell->model),
+                                  .expect = expect,
+                                  .rep = &subject->rep,
+                                  .hash_seed = options->hash_seed,
+                                  .pad_b = options->pad_b};
+    if (choose_place(state, options->first_core, err) == 0 && start_all(state, err) == 0 &&
+        check_attest(state, &subject->rep.at_ready, err) == 0)
+        return subject;
+    blame_peer(state, err);
+    subject_kill(subject);
+    return NULL;
+}
+
+int subject_sample(struct subject *subject, struct sample *sample, struct err *err) {
+    if (take_sample(&subject->state, sample, err) == 0)
+        return 0;
+    blame_peer(&subject->state, err);
+    return -1;
+}
+
+const struct rep *subject_rep(const struct subject *subject) {
+    return &subject->rep;
+}
+
+pid_t subject_pid(const struct subject *subject) {
+    return subject->state.adapter.pid;
+}
+
+int subject_close(struct subject *subject, struct err *err) {
+    struct err last = {0};
+    int failed = stop_all(&subject->state, &last);
+    end_all(&subject->state, &last);
+    free(subject);
+    if (failed)
+        *err = last;
+    return failed;
+}
+
+void subject_kill(struct subject *subject) {
+    struct err at_once = {.code = GB_RUNTIME};
+    end_all(&subject->state, &at_once);
+    free(subject);
 }

@@ -43,6 +43,7 @@ static int set_attest(struct attest *attest, const char *key, const char *value)
         {"affinity", attest->affinity, sizeof attest->affinity},
         {"build", attest->build, sizeof attest->build},
         {"start_method", attest->start_method, sizeof attest->start_method},
+        {"debug", attest->debug, sizeof attest->debug},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (!strcmp(fields[i].key, key))
@@ -51,20 +52,30 @@ static int set_attest(struct attest *attest, const char *key, const char *value)
 }
 
 static int set_sample(struct sample *sample, const char *key, const char *value) {
+    const struct {
+        const char *key;
+        int64_t *to;
+    } fields[] = {
+        {"ns", &sample->ns},
+        {"ops", &sample->ops},
+        {"hit", &sample->hit},
+        {"miss", &sample->miss},
+        {"error", &sample->error},
+        {"client_cpu_ns", &sample->client.cpu_ns},
+        {"offered_ns", &sample->client.offered_ns},
+        {"late_ns", &sample->client.late_ns},
+        {"late_max_ns", &sample->client.late_max_ns},
+        {"waited", &sample->client.waited},
+    };
     char *end;
     if (!strcmp(key, "digest")) {
         sample->digest = strtoull(value, &end, 16);
         return strlen(value) == 16 && !*end ? 0 : -1;
     }
-    if (!strcmp(key, "ns"))
-        return whole_number(value, &sample->ns);
-    if (!strcmp(key, "ops"))
-        return whole_number(value, &sample->ops);
-    if (!strcmp(key, "hit"))
-        return whole_number(value, &sample->hit);
-    if (!strcmp(key, "miss"))
-        return whole_number(value, &sample->miss);
-    return !strcmp(key, "error") ? whole_number(value, &sample->error) : -1;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!strcmp(fields[i].key, key))
+            return whole_number(value, fields[i].to);
+    return -1;
 }
 
 static int set_ready(struct wire_message *message, const char *key, const char *value) {
@@ -90,12 +101,16 @@ static int set_buckets(struct hist *hist, const char *value) {
     return 0;
 }
 
-static int set_latency(struct hist *hist, const char *key, const char *value) {
+static int set_latency(struct wire_message *message, const char *key, const char *value) {
+    if (!strcmp(key, "kind")) {
+        message->corrected = !strcmp(value, "corrected");
+        return message->corrected || !strcmp(value, "uncorrected") ? 0 : -1;
+    }
     if (!strcmp(key, "unit"))
         return strcmp(value, "ns") ? -1 : 0;
     if (!strcmp(key, "sub"))
         return strcmp(value, "5") ? -1 : 0;
-    return !strcmp(key, "buckets") ? set_buckets(hist, value) : -1;
+    return !strcmp(key, "buckets") ? set_buckets(&message->hist, value) : -1;
 }
 
 static int set(struct wire_message *message, const char *key, const char *value) {
@@ -107,7 +122,7 @@ static int set(struct wire_message *message, const char *key, const char *value)
     case WIRE_SAMPLE:
         return set_sample(&message->sample, key, value);
     case WIRE_LATENCY:
-        return set_latency(&message->hist, key, value);
+        return set_latency(message, key, value);
     default:
         return -1;
     }

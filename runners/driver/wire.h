@@ -21,8 +21,9 @@ struct wire_message {
     enum wire_type type;
     struct attest attest;
     int port;             /* of ready; 0: none */
-    struct sample sample; /* without usage and histogram */
+    struct sample sample; /* without usage and histograms */
     struct hist hist;     /* of latency */
+    bool corrected;       /* of latency: from when ops were due; the uncorrected one follows */
     char text[400];       /* of fail */
 };
 

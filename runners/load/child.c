@@ -70,15 +70,21 @@ static void format_cpus(const cpu_set_t *set, char *text, size_t size) {
     }
 }
 
+#ifdef __OPTIMIZE__
+static const char debug[] = "no";
+#else
+static const char debug[] = "O0";
+#endif
+
 void child_attest(void) {
     char affinity[1024];
     cpu_set_t set;
     read_affinity(&set);
     format_cpus(&set, affinity, sizeof affinity);
     fprintf(out,
-            "attest gil=none runtime=c loop=none interp=0 affinity=%s build=none start_method=none "
-            "pid=%d\n",
-            affinity, (int)getpid());
+            "attest gil=none runtime=c loop=none interp=0 affinity=%s build=none debug=%s "
+            "start_method=none pid=%d\n",
+            affinity, debug, (int)getpid());
     fflush(out);
 }
 
@@ -114,16 +120,30 @@ enum child_word child_wait(void) {
     child_fail("unknown word from the driver");
 }
 
-void child_sample(int64_t ns, const struct tally *tally) {
+static void write_sample(int64_t ns, const struct tally *tally) {
     fprintf(out,
             "sample ns=%" PRId64 " ops=%" PRId64 " hit=%" PRId64 " miss=%" PRId64 " error=%" PRId64
-            " digest=%016" PRIx64 "\n",
+            " digest=%016" PRIx64,
             ns, tally->ops, tally->hit, tally->miss, tally->error, tally->digest);
 }
 
-void child_latency(const struct hist *hist) {
+void child_sample(int64_t ns, const struct tally *tally) {
+    write_sample(ns, tally);
+    fputs("\n", out);
+}
+
+void child_client_sample(int64_t ns, const struct tally *tally, const struct client_share *client) {
+    write_sample(ns, tally);
+    fprintf(out,
+            " client_cpu_ns=%" PRId64 " offered_ns=%" PRId64 " late_ns=%" PRId64
+            " late_max_ns=%" PRId64 " waited=%" PRId64 "\n",
+            client->cpu_ns, client->offered_ns, client->late_ns, client->late_max_ns,
+            client->waited);
+}
+
+static void write_latency(const char *kind, const struct hist *hist) {
     const char *comma = "";
-    fputs("latency unit=ns sub=5 buckets=", out);
+    fprintf(out, "latency kind=%s unit=ns sub=5 buckets=", kind);
     for (unsigned i = 0; i < HIST_BUCKETS; i++) {
         if (hist->count[i]) {
             fprintf(out, "%s%u:%" PRIu64, comma, i, hist->count[i]);
@@ -132,6 +152,14 @@ void child_latency(const struct hist *hist) {
     }
     fputs("\n", out);
     fflush(out);
+}
+
+void child_latency(const struct hist *hist) {
+    write_latency("uncorrected", hist);
+}
+
+void child_corrected_latency(const struct hist *hist) {
+    write_latency("corrected", hist);
 }
 
 void child_end(void) {

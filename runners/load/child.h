@@ -20,7 +20,18 @@ void child_ready(int port);
 /* Waits for the next word; exits 0 at the end of the file. */
 enum child_word child_wait(void);
 void child_sample(int64_t ns, const struct tally *tally);
+/* How a load generator fared in a sample: what tells whether it was the bottleneck itself. */
+struct client_share {
+    int64_t cpu_ns;               /* of its thread */
+    int64_t offered_ns;           /* open loop: from the start until the last op was due; else 0 */
+    int64_t late_ns, late_max_ns; /* 99th percentile and greatest lateness of its own sends */
+    int64_t waited;               /* ops that were due when every connection was busy */
+};
+void child_client_sample(int64_t ns, const struct tally *tally, const struct client_share *client);
+/* From when an op was really begun. */
 void child_latency(const struct hist *hist);
+/* From when it was due (open loop); stands before the other. */
+void child_corrected_latency(const struct hist *hist);
 /* The second attest, and bye. */
 void child_end(void);
 /* Says what went wrong and exits 1. */

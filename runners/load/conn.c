@@ -27,14 +27,16 @@ void conn_close(struct conn *conn) {
     free(conn->echo);
 }
 
-/* The frame is made before the clock of its op starts. */
+/* The frame is made before the clock of its op starts; in open loop that is a part of its lateness. */
 bool conn_start(struct conn *conn, struct load *load) {
-    if (load->begun == load->ops)
+    if (load->begun == load->ops || (load->open && !open_take(load->open, conn)))
         return false;
     conn->id = (uint64_t)load->begun++;
     load->workload->op(load->state, conn->id, conn->frame, &conn->size);
     conn->sent = conn->received = 0;
     conn->start_ns = now_ns();
+    if (load->open)
+        open_sends(load->open, conn);
     return true;
 }
 
@@ -80,7 +82,10 @@ static void verify(const struct conn *conn) {
 }
 
 static void finish(struct conn *conn, struct load *load) {
-    hist_add(&load->latency, (uint64_t)(now_ns() - conn->start_ns));
+    int64_t now = now_ns();
+    hist_add(&load->uncorrected, (uint64_t)(now - conn->start_ns));
+    if (load->open)
+        open_finish(load->open, conn, now);
     verify(conn);
     load->ids[load->finished++] = conn->id;
 }

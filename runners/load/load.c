@@ -1,20 +1,24 @@
-/* load.c - the load generator: `concurrency` connections in closed loop, one op in flight on each,
- * one thread, epoll.
+/* load.c - the load generator: `concurrency` connections, one op in flight on each, one thread,
+ * epoll. In closed loop a connection begins its next op when the last has come back; with a rate
+ * the loop is open, and ops are due when they are due (open.h).
  *
- *   load WORKLOAD MODEL target_port=N ops=N concurrency=N seed=N bytes=N
+ *   load WORKLOAD MODEL target_port=N ops=N concurrency=N seed=N bytes=N [rate=N] [arrivals=KIND]
  *
  * Making a frame lies between two ops, outside the latency of both, but inside the wall time of the
  * sample. The digest is taken after the clock has stopped: an op is finished only when every byte
- * of its frame has come back, so the frames of the finished ops are what came back.
- */
+ * of its frame has come back, so the frames of the finished ops are what came back. */
 #include "conn.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 static const struct param own[] = {
     {"target_port", 0, 1, 65535, "where the server listens, on the loopback"},
+    {"rate", 0, 0, 10000000, "requests a second in open loop; 0: closed loop"},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -41,18 +45,37 @@ static void close_all(struct conn *conns, int count) {
     free(conns);
 }
 
+/* How long to wait for a socket: -1 for ever. */
+static int wait_for_events(const struct load *load, int epoll, struct epoll_event *events,
+                           int room) {
+    struct timespec patience;
+    int64_t ns = -1;
+    if (load->open && load->begun < load->ops)
+        ns = open_wait(load->open, now_ns());
+    patience = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    return epoll_pwait2(epoll, events, room, ns < 0 ? NULL : &patience, NULL);
+}
+
 /* One turn of the loop. The wire is watched for nothing but its end: a server that never answers
  * must not keep this process when the driver has gone. */
 static void wait_and_handle(struct load *load, int epoll) {
     struct epoll_event events[256];
-    int ready = epoll_wait(epoll, events, 256, -1);
+    int ready = wait_for_events(load, epoll, events, 256);
     if (ready < 0 && errno != EINTR)
-        child_fail("epoll_wait: %s", strerror(errno));
+        child_fail("epoll_pwait2: %s", strerror(errno));
     for (int i = 0; i < ready; i++) {
         if (!events[i].data.ptr)
             exit(0);
         conn_ready(events[i].data.ptr, load);
     }
+}
+
+/* Requests that are due go to idle connections. */
+static void send_due(struct load *load) {
+    struct conn *conn;
+    while (load->open && load->begun < load->ops && (conn = open_next(load->open, now_ns())))
+        if (conn_start(conn, load))
+            conn_ready(conn, load);
 }
 
 static struct tally tally_of(const struct load *load) {
@@ -66,24 +89,73 @@ static struct tally tally_of(const struct load *load) {
     return tally;
 }
 
-static void run_sample(struct load *load, struct conn *conns, int count, int epoll) {
-    struct tally tally;
-    int64_t start, ns;
+static int64_t cpu_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void begin_sample(struct load *load, struct conn *conns, int count, int64_t start) {
     load->begun = load->finished = 0;
-    memset(&load->latency, 0, sizeof load->latency);
-    start = now_ns();
-    for (int i = 0; i < count && conn_start(&conns[i], load); i++)
-        conn_ready(&conns[i], load);
-    while (load->finished < load->ops)
-        wait_and_handle(load, epoll);
-    ns = now_ns() - start;
-    tally = tally_of(load);
-    child_sample(ns, &tally);
-    child_latency(&load->latency);
+    memset(&load->uncorrected, 0, sizeof load->uncorrected);
+    if (load->open)
+        open_restart(load->open, start);
+    for (int i = 0; i < count; i++) {
+        conns[i].idle_ns = start;
+        if (conn_start(&conns[i], load))
+            conn_ready(&conns[i], load);
+    }
+}
+
+static void report(const struct load *load, int64_t ns, int64_t cpu) {
+    struct client_share client = {.cpu_ns = cpu};
+    struct tally tally = tally_of(load);
+    if (load->open) {
+        client.late_ns = (int64_t)hist_percentile(&load->open->late, 0.99);
+        client.late_max_ns = (int64_t)hist_percentile(&load->open->late, 1);
+        client.offered_ns = load->open->last_due_ns - load->open->start_ns;
+        client.waited = load->open->waited;
+    }
+    child_client_sample(ns, &tally, &client);
+    if (load->open)
+        child_corrected_latency(&load->open->corrected);
+    child_latency(&load->uncorrected);
+}
+
+static void run_sample(struct load *load, struct conn *conns, int count, int epoll) {
+    int64_t start = now_ns(), cpu = cpu_ns();
+    begin_sample(load, conns, count, start);
+    while (load->finished < load->ops) {
+        send_due(load);
+        if (load->finished < load->ops)
+            wait_and_handle(load, epoll);
+    }
+    report(load, now_ns() - start, cpu_ns() - cpu);
+}
+
+/* Takes `arrivals=KIND` out of the command line, whose other values are numbers. */
+static enum arrival_kind take_arrivals(int *argc, char **argv) {
+    static const char key[] = "arrivals=";
+    for (int i = 3; i < *argc; i++) {
+        const char *kind = argv[i] + strlen(key);
+        bool poisson;
+        if (strncmp(argv[i], key, strlen(key)))
+            continue;
+        poisson = !strcmp(kind, "poisson");
+        if (!poisson && strcmp(kind, "constant")) {
+            fprintf(stderr, "%s: constant or poisson was expected\n", argv[i]);
+            exit(2);
+        }
+        memmove(&argv[i], &argv[i + 1], (size_t)(--*argc - i) * sizeof *argv);
+        return poisson ? ARRIVE_POISSON : ARRIVE_CONSTANT;
+    }
+    return ARRIVE_CONSTANT;
 }
 
 int main(int argc, char **argv) {
     static struct load load;
+    static struct open open;
+    enum arrival_kind kind = take_arrivals(&argc, argv);
     struct child_args cmd = child_args(argc, argv, own);
     int count = (int)args_int(&cmd.args, "concurrency"), epoll = epoll_create1(EPOLL_CLOEXEC);
     struct conn *conns;
@@ -91,6 +163,12 @@ int main(int argc, char **argv) {
     load.workload = cmd.args.workload;
     load.ops = args_int(&cmd.args, "ops");
     load.ids = calloc((size_t)load.ops, sizeof *load.ids);
+    if (args_int(&cmd.args, "rate")) {
+        load.open = &open;
+        arrivals_begin(&open.arrivals, kind, args_int(&cmd.args, "rate"),
+                       (uint64_t)args_int(&cmd.args, "seed"));
+        prctl(PR_SET_TIMERSLACK, 1); /* the kernel may else be 50 us late, to wake up less often */
+    }
     if (epoll < 0 || !load.ids || !(load.state = load.workload->setup(&cmd.args)))
         child_fail("set-up of the load generator: %s", strerror(errno));
     conns = open_all(count, (int)args_int(&cmd.args, "target_port"), epoll);

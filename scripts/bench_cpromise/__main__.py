@@ -5,7 +5,7 @@ order statistics, and a ratio is paired by round. "callfloor" is a loop in C tha
 beat. The chain on asyncio is an emulation with closures, since asyncio has no then(); its plain await stands beside it.
 
 example: python scripts/bench_cpromise --rounds 15 --no-io --json build/bench.json
-         python scripts/bench_cpromise --echo --only 64 --check
+         python scripts/bench_cpromise --echo --only echo64,echo1000 --check
          python scripts/bench_cpromise --callgrind --only chain --compare build/instructions.json
 """
 
@@ -43,7 +43,7 @@ def arguments():
     )
     parser.add_argument("--rounds", type=int, default=15, help="rounds that count, after one that warms up (default 15)")
     parser.add_argument("--seed", type=int, help="of the order within the rounds (default: a new one, which is printed)")
-    parser.add_argument("--only", metavar="NAME", help=f"only rows whose short name contains NAME: {names}")
+    parser.add_argument("--only", metavar="NAMES", help=f"only rows whose short name contains one of NAMES, with commas between: {names}")
     parser.add_argument("--no-io", "--no-echo", action="store_true", help="only the operations above: leave sockets, memory and timers out")
     for name, (text, _) in PARTS.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
@@ -108,7 +108,7 @@ def run_operations(options, rows, contenders):
 
 
 def operations_of(options):
-    rows = [row for row in operations.ROWS if not options.only or options.only in row.key]
+    rows = [row for row in operations.ROWS if measure.is_wanted(row.key, options.only)]
     contenders = operations.Contenders()
     try:
         return run_operations(options, rows, contenders) if rows else (facts(), False)

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+import measure
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 N = 2000
 SPREAD = 0.003  # two counts of one operation differ by this much at most
@@ -105,7 +107,7 @@ def compare(found, path):
 
 def main(only, json_path, compare_path, facts):
     """The exit status: 0, 1 when counts do not repeat, 3 when one grew, 77 when nothing can be counted."""
-    names = [name for name in NAMES if not only or only in name]
+    names = [name for name in NAMES if measure.is_wanted(name, only)]
     try:
         command()
         print("| instructions an operation | first | second | spread |\n|---|---|---|---|", flush=True)

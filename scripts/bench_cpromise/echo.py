@@ -243,7 +243,7 @@ def names_of(backend):
 
 def run(kind, options, tell):
     """(lines of Markdown, JSON, whether a must was missed) of LOADS[kind]."""
-    loads = [load for load in LOADS[kind] if not options.only or options.only in load.key]
+    loads = [load for load in LOADS[kind] if measure.is_wanted(load.key, options.only)]
     names = [name for name in names_of(options.backend) if not options.servers or name in options.servers.split(",")]
     if not loads or not names:
         return [], {}, False

@@ -65,3 +65,8 @@ def judge(goal, samples):
         return None, None
     figure = ratio(base, ours)
     return figure.median >= goal.limit, figure
+
+
+def is_wanted(key, only):
+    """`only`: what --only was given; nothing wants all."""
+    return not only or any(name in key for name in only.split(","))

@@ -3,7 +3,9 @@
 import asyncio
 import concurrent.futures
 import functools
+import itertools
 import os
+import socket
 import sys
 import time
 
@@ -12,7 +14,6 @@ import cpromise as cp
 WORKERS = 2
 BURST = 500  # tasks that are under way at once, pipelined
 FIB = 24
-QUEENS = 11
 
 
 def nothing():
@@ -62,9 +63,6 @@ OURS = {"to_thread": cp.to_thread, "to_process": cp.to_process, "to_interpreter"
 
 
 async def on_cpromise(call, what, seconds):
-    if call is cp.to_native:
-        await cp.Promise.all([call("queens", QUEENS) for _ in range(WORKERS)])
-        return await speed_up(call, cp.Promise.all, seconds, ("queens", QUEENS))
     await cp.Promise.all([call(fib, 12) for _ in range(20 * WORKERS)])  # the workers are there
     return await WHAT[what](call, cp.Promise.all, seconds)
 
@@ -79,11 +77,45 @@ async def on_asyncio(executor, what, seconds):
     return await WHAT[what](call, gather, seconds)
 
 
+def control_worker(cpu):
+    """A socket: for each byte that is sent there fib is run once, in a process of its own on that CPU, and a byte comes back."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ours.close()
+        os.sched_setaffinity(0, [cpu])
+        while theirs.recv(1):
+            fib(FIB)
+            theirs.send(b"x")
+        os._exit(0)
+    theirs.close()
+    return ours
+
+
+async def control(seconds):
+    """What this machine gives to fib in two processes, with nothing between: no pool can give more."""
+    workers = [control_worker(cpu) for cpu in sorted(os.sched_getaffinity(0))[:WORKERS]]
+    turn = itertools.cycle(workers)
+
+    async def one():
+        worker = next(turn)
+        worker.send(b"x")
+        worker.recv(1)
+
+    async def both(calls):
+        for call in calls:
+            call.close()
+        for worker in workers:
+            worker.send(b"x")
+        for worker in workers:
+            worker.recv(1)
+
+    return await speed_up(one, both, seconds, ())
+
+
 def main():
     name, what, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
     if name == "control":
-        allowed = sorted(os.sched_getaffinity(0))[:WORKERS]
-        return cp.run(on_cpromise(cp.to_native, what, seconds), workers=WORKERS, pin=allowed)
+        return asyncio.run(control(seconds))
     if name in OURS:
         return cp.run(on_cpromise(OURS[name], what, seconds), workers=WORKERS)
     with getattr(concurrent.futures, name)(WORKERS) as executor:

@@ -34,6 +34,17 @@ static void good_lines_say_what_they_say(void **state) {
     assert_true(message.sample.ns == 12 && message.sample.ops == 3 && message.sample.digest == 255);
     assert_int_equal(parse("latency unit=ns sub=5 buckets=5:2,1919:1"), 0);
     assert_true(message.hist.count[5] == 2 && message.hist.count[1919] == 1);
+    assert_false(message.corrected);
+    assert_int_equal(parse("latency kind=corrected unit=ns sub=5 buckets=5:2"), 0);
+    assert_true(message.corrected);
+    assert_int_equal(parse("latency kind=uncorrected unit=ns sub=5 buckets=5:2"), 0);
+    assert_false(message.corrected);
+    assert_int_equal(parse("sample ns=12 ops=3 hit=3 miss=0 error=0 digest=00000000000000ff "
+                           "client_cpu_ns=5 offered_ns=6 late_ns=7 late_max_ns=8 waited=2"),
+                     0);
+    assert_true(message.sample.client.cpu_ns == 5 && message.sample.client.offered_ns == 6);
+    assert_true(message.sample.client.late_ns == 7 && message.sample.client.late_max_ns == 8);
+    assert_true(message.sample.client.waited == 2);
     assert_int_equal(parse("bye"), 0);
     assert_int_equal(parse("fail the store is gone"), 0);
     assert_string_equal(message.text, "the store is gone");
@@ -59,6 +70,8 @@ static void bad_lines_are_errors_that_show_the_line(void **state) {
         "sample ns=1 ops=0 digest=0000000000000000",
         "sample ns=1 ops=1 digest=000000000000000g",
         "sample ns=1  ops=1 digest=0000000000000000",
+        "latency kind=better unit=ns sub=5 buckets=1:1",
+        "sample ns=1 ops=1 digest=0000000000000000 waited=-1",
         "latency unit=us sub=5 buckets=1:1",
         "latency unit=ns sub=5 buckets=1920:1",
         "latency unit=ns sub=5 buckets=1:1;2:2",

@@ -59,6 +59,23 @@ static void test_queens(void **fixture) {
     assert_int_equal(queens_of_a_round("n=12", 12), 14200);
 }
 
+/* 1103515245 * 42 + 12345 mod 2^31 = 1250496027, the LCG's first value from 42; then 7 times 1. */
+static void test_steps(void **fixture) {
+    char *words[] = {"steps=7"};
+    void *state = set_up(&loop_steps, words, 1);
+    unsigned char wanted[8];
+    size_t size;
+    (void)fixture;
+    assert_int_equal(loop_steps.op(state, 0, result, &size), OP_HIT);
+    put_le64(wanted, 1250496027 + 7);
+    assert_memory_equal(result, wanted, 8);
+    loop_steps.op(state, 1, result, &size);
+    put_le64(wanted, lcg(43) + 14);
+    assert_memory_equal(result, wanted, 8);
+    assert_int_equal(size, 8);
+    free(state);
+}
+
 static void test_sha256_depends_on_id_seed_and_links(void **fixture) {
     char *words[] = {"bytes=1000", "seed=7", "links=2"};
     uint64_t digest = run(&cpu_sha256, words, 3, 3).digest;
@@ -216,6 +233,7 @@ static void test_parameters_have_standards(void **fixture) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queens),
+        cmocka_unit_test(test_steps),
         cmocka_unit_test(test_sha256_depends_on_id_seed_and_links),
         cmocka_unit_test(test_ids_of_employees_are_unique),
         cmocka_unit_test(test_record),

@@ -20,10 +20,11 @@ import cpu_sha256
 PARAMS = {
     "cpu_queens": {"ops": 30, "n": 6},
     "cpu_sha256": {"ops": 12, "bytes": 5000, "links": 3, "seed": 7},
+    "loop_steps": {"ops": 20, "steps": 50, "seed": 5},
     "io_employee": {"ops": 200, "employees": 500, "delay_us": 100, "seed": 11},
     "io_echo": {"ops": 300, "bytes": 3000, "seed": 5},
 }
-KIND = {"cpu_queens": "cpu", "cpu_sha256": "cpu", "io_employee": "client", "io_echo": "server"}
+KIND = {"cpu_queens": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
 START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn"}
 WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
 

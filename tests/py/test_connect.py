@@ -27,7 +27,8 @@ SHIM = """
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-/* "a+b+c" resolves to these addresses; everything else as ever. */
+#include <unistd.h>
+/* "a+b+c" resolves to these addresses, after a moment where "slow" is one of them; everything else as ever. */
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **result) {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
     struct addrinfo **end = result;
@@ -37,7 +38,9 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     if (hints->ai_flags & AI_NUMERICHOST)
         return EAI_NONAME;
     for (all = strdup(host), *result = NULL; (next = strsep(&all, "+"));) {
-        int err = real(next, port, hints, end);
+        int err = !strcmp(next, "slow") ? usleep(400000) : real(next, port, hints, end);
+        if (!strcmp(next, "slow"))
+            continue;
         if (err)
             return err;
         end = &(*end)->ai_next;
@@ -73,6 +76,28 @@ def connects(shim, host, port):
         return done.stderr.splitlines()[-1], 0
     peer, seconds, _ = done.stdout.split()
     return peer, float(seconds)
+
+
+LEFT_BEHIND = """
+import os, signal, time, cpromise as cp
+handler = lambda stream: None
+for call in (lambda: cp.connect_tcp("slow+127.0.0.1", 1), lambda: cp.serve_tcp(handler, "slow+127.0.0.1", 0),
+             lambda: cp.bind_udp("slow+127.0.0.1", 0), lambda: cp.resolve_host("slow+127.0.0.1")):
+    promises = []
+    try:
+        cp.run(lambda: (promises.append(call()), cp.sleep(0.05).then(lambda _: os.kill(os.getpid(), signal.SIGINT)), cp.sleep(60))[2])
+    except KeyboardInterrupt:
+        print(type(promises[0].peek()).__name__, promises[0].peek())
+time.sleep(1)  # the threads come to their end
+"""
+
+
+def test_a_look_up_that_ctrl_c_leaves_behind(shim):
+    preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), shim]))
+    done = subprocess.run([sys.executable, "-c", LEFT_BEHIND], env={**os.environ, "LD_PRELOAD": preload}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4 and all(line.startswith("LoopClosedError the loop was closed during ") for line in lines), done.stdout
 
 
 @pytest.fixture

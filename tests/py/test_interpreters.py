@@ -1,5 +1,6 @@
 """Subinterpreters with a GIL of their own. The programs run in child processes: a crash must not take pytest down."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -68,7 +69,7 @@ USE = """
 
 def run_child(program, *options):
     program = HELPER + f"USE = {USE!r}\n" + textwrap.dedent(program) + "\nprint('end')\n"
-    done = subprocess.run([sys.executable, "-X", "faulthandler", *options, "-c", program], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-X", "faulthandler", *options, "-c", program], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "end\n"
     return done.stderr
@@ -237,6 +238,10 @@ LEFT = {
     "in a builtin": "import builtins; builtins.kept = [cp.sleep(9), cp.Promise().then(print), cp.Loop()]",
     "a handler that makes more": "p = cp.sleep(9).catch(cp.LoopClosedError, lambda e: cp.sleep(9).catch(lambda e: cp.sleep(9)))",
     "a finished to_thread": "cp.run(cp.to_thread(int)); loop = cp.Loop()",
+    "a loop with idle workers": "loop = cp.Loop(); loop.run(lambda: cp.to_thread(int))",
+    "a loop with idle workers, of another thread": "import threading\nkept = []\ndef work():\n    kept.append(cp.Loop())\n"
+    "    kept[0].run(lambda: cp.to_thread(int))\nthread = threading.Thread(target=work)\nthread.start()\nthread.join()",
+    "a loop whose workers are at work": "import time\nloop = cp.Loop()\nloop.run(lambda: (cp.to_thread(time.sleep, 0.1), cp.sleep(0.02))[1])",
 }
 
 
@@ -247,6 +252,45 @@ def test_what_is_left_at_the_end_of_an_interpreter_does_not_crash(what):
             live({"import cpromise as cp" + chr(10) + LEFT[what]!r})
         in_threads(lambda i: live({"import cpromise as cp" + chr(10) + LEFT[what]!r}), 2)
         exec(textwrap.dedent(USE))
+    """
+    run_child(program)
+
+
+@pytest.mark.parametrize("ended_by", ["one thread", "ten threads"])
+def test_a_hundred_at_once_each_with_its_loop(ended_by):
+    """Each with a promise, a timer and a worker that waits; ended in any order, some with their loop closed. ROUNDS in the environment: 10
+    is the full size, and takes 4 GB: CPython 3.12 and 3.13 do not give back all memory of an interpreter that has ended."""
+    if ended_by == "ten threads" and sys.version_info < (3, 13):
+        pytest.skip("Python 3.12 hangs when threads end interpreters at once, also without cpromise")
+    program = f"""
+        import os, random
+        SETUP = '''
+            import cpromise as cp
+            loop = cp.Loop(workers=1)
+            kept = cp.Promise(loop=loop)
+            loop.call_later(50, int)
+            def work():
+                cp.sleep(100).catch(cp.LoopClosedError, int)
+                return cp.to_thread(sum, [1, 2])
+            assert loop.run(work) == 3
+        '''
+        def end(some):
+            for interpreter in some:
+                api.destroy(interpreter)
+
+        before = len(os.listdir('/proc/self/fd'))
+        for i in range({int(os.environ.get("ROUNDS", 1))}):
+            made = [create() for _ in range(100)]
+            for interpreter in made:
+                exec_in(interpreter, SETUP)
+            for interpreter in made[::2]:
+                exec_in(interpreter, 'loop.close(); assert kept.state == "rejected"')
+            random.Random(i).shuffle(made)
+            if {ended_by!r} == 'one thread':
+                end(made)
+            else:
+                in_threads(lambda n: end(made[n::10]), 10)
+        assert len(os.listdir('/proc/self/fd')) == before
     """
     run_child(program)
 

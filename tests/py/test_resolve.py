@@ -35,6 +35,30 @@ def test_no_such_name_is_named():
     cp.run(main())
 
 
+@pytest.mark.parametrize("call", ["connect_tcp", "serve_tcp", "connect_udp", "bind_udp"])
+def test_a_host_without_an_address(call, no_descriptor_is_left):
+    """The same error from all: errno and text are the resolver's, the call and the host are named."""
+    with pytest.raises(socket.gaierror) as expected:
+        socket.getaddrinfo("no-such-host.invalid", 80)
+    handler = [lambda stream: None] if call == "serve_tcp" else []
+
+    async def main():
+        with pytest.raises(socket.gaierror) as info:
+            await getattr(cp, call)(*handler, "no-such-host.invalid", 80)
+        assert info.value.errno == expected.value.errno
+        assert info.value.strerror == f"{call} no-such-host.invalid:80: {expected.value.strerror}"
+
+    cp.run(main())
+
+
+@pytest.mark.parametrize("call", ["connect_tcp", "serve_tcp", "connect_udp", "bind_udp"])
+def test_a_host_that_cannot_be_one(call):
+    handler = [lambda stream: None] if call == "serve_tcp" else []
+    for bad, error in ((5, TypeError), (b"localhost", TypeError), ("a\0b", ValueError), ("x" * 70 + "ü", UnicodeError)):
+        with pytest.raises(error):
+            getattr(cp, call)(*handler, bad, 80)
+
+
 def test_an_address_of_the_other_family():
     async def main():
         with pytest.raises(socket.gaierror):

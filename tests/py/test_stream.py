@@ -559,28 +559,70 @@ def test_sendfile_to_a_peer_that_goes_away(big):
     with_echo(client, leaves)
 
 
-def test_a_peer_that_floods_does_not_keep_the_loop_from_others():
-    turns = []
+# ---- abort()
 
-    async def flood(stream):
-        data = bytes(1 << 20)
-        while True:
-            await stream.write(data)
+
+def test_abort_drops_what_a_peer_does_not_read(poller, big, no_descriptor_is_left):
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    async def main():
+        stream = await cp.connect_tcp(*listener.getsockname())
+        peer, _ = listener.accept()
+        writing, reading = stream.write(bytes(20_000_000)), stream.read()
+        with open(big, "rb") as file:
+            sending = stream.sendfile(file)
+        with pytest.raises(TimeoutError):
+            await stream.close().timeout(0.02)
+        closing = stream.close()
+        assert stream.closed and writing.state == reading.state == sending.state == closing.state == "pending"
+        outcomes = cp.Promise.all_settled([writing, reading, sending])
+        assert await stream.abort() is None and stream.closed and stream.peername is None
+        for outcome, call in zip(await outcomes, ("write", "read", "sendfile"), strict=True):
+            assert isinstance(outcome["reason"], ConnectionAbortedError) and f"closed during a {call}" in str(outcome["reason"])
+        assert await closing is None and await stream.abort() is None and await stream.close() is None
+        for call in (stream.read, lambda: stream.write(b"x"), stream.send_eof):
+            with pytest.raises(ConnectionAbortedError, match="on a stream that is closed"):
+                await call()
+        with peer, pytest.raises(ConnectionResetError):
+            while peer.recv(1 << 20):
+                pass
+
+    cp.run(main())
+    listener.close()
+
+
+def test_abort_of_a_stream_with_nothing_under_way(poller):
+    async def handler(stream):
+        await stream.write(b"hello")
+        await stream.abort()
 
     async def client(stream, server):
-        loop = cp.get_running_loop()
-        stopped = False
+        with pytest.raises(ConnectionResetError):
+            while await stream.read():
+                pass
+        assert server.connections == 0
 
-        async def read_all():
-            while not stopped:
-                turns.append(loop.stats()["turns"])
-                await stream.read(100)
+    with_echo(client, handler)
 
-        reading = cp.Promise.from_coroutine(read_all())
-        await cp.sleep(0.05)
-        stopped = True
-        await reading
 
-    with_echo(client, flood)
-    most = max(turns.count(turn) for turn in set(turns[:5000]))
-    assert most <= 18, "sixteen, the one put off, and the one asked for when the turn ends"
+def test_abort_in_the_turn_that_writes(poller):
+    """The second write of a turn waits for its end: the stream is not there any more then."""
+
+    async def client(stream, server):
+        stream.write(b"first")
+        second = stream.write(b"second")
+        stream.abort()
+        await second  # below the high-water mark: settled before
+        await cp.sleep(0)
+        with pytest.raises(ConnectionAbortedError):
+            await stream.read()
+
+    with_echo(client)
+
+
+def test_abort_after_the_loop_is_closed_is_harmless():
+    loop = cp.Loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = loop.run(lambda: cp.connect_tcp(*listener.getsockname()))
+        loop.close()
+        assert stream.abort().state == "fulfilled" and stream.closed

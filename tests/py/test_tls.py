@@ -153,6 +153,22 @@ def test_a_wrong_certificate_is_refused_and_the_server_lives_on(tls, how, compla
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_handshake_that_the_end_of_the_loop_ends_is_nobodys_news(poller, capfd):
+    loop = cp.Loop(debug=True)
+
+    async def main():
+        server = await cp.serve_tcp(echo, "127.0.0.1", 0, tls=SERVER)
+        plain = await cp.connect_tcp("127.0.0.1", server.port)
+        while not server.connections:
+            await cp.sleep(0.001)
+        return plain
+
+    plain = loop.run(main())
+    loop.close()
+    assert plain.closed and capfd.readouterr().err == ""
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05hello", bytes(300), b"\x16", b""])
 def test_garbage_instead_of_a_handshake(garbage):
@@ -252,3 +268,29 @@ def test_a_handler_that_fails_over_tls_is_reported_and_harmless():
     with_server(client, fails, loop=loop)
     loop.close()
     assert heard == ["KeyError('handler')"] * 2
+
+
+def test_abort_says_no_goodbye(poller):
+    """And waits for nobody: the peer sees a connection that was reset, or that ended without close_notify."""
+    gone = []
+
+    async def handler(stream):
+        await stream.read()
+        writing = stream.write(bytes(20_000_000))
+        with pytest.raises(TimeoutError):
+            await stream.close().timeout(0.02)
+        await stream.abort()
+        with pytest.raises(ConnectionAbortedError, match="closed during a write"):
+            await writing
+        gone.append(stream)
+
+    async def client(server):
+        async with await connect(server) as stream:
+            await stream.write(b"go")
+            while not gone:
+                await cp.sleep(0.001)
+            with pytest.raises(ConnectionResetError):
+                while await stream.read():
+                    pass
+
+    with_server(client, handler)

@@ -366,6 +366,29 @@ def test_a_forked_child_leaves_the_workers_alone():
     run_child(program)
 
 
+@pytest.mark.parametrize("state", ["idle", "at work", "on their way", "dead"])
+def test_development_mode_has_nothing_to_complain_of(state):
+    """In the workers as well, which take over the options of their parent."""
+    program = f"""
+        import gc, os, time
+        import cpromise as cp
+        async def main():
+            if {state!r} != "on their way":
+                await cp.Promise.all([cp.to_process(os.getpid) for _ in range(4)])
+            if {state!r} == "dead":
+                await cp.to_process(os._exit, 3).catch(cp.WorkerDied, str)
+            if {state!r} in ("on their way", "at work"):
+                for _ in range(3):
+                    cp.to_process(time.sleep, 60).catch(cp.LoopClosedError, str)
+            if {state!r} == "at work":
+                await cp.sleep(0.1)
+        cp.run(main(), workers=2)
+        gc.collect()
+    """
+    done = run_child(program, "-X", "dev", "-W", "error")
+    assert done.stdout + done.stderr == ""
+
+
 # ---- Executors of others
 
 

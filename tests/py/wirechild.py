@@ -91,10 +91,14 @@ class Child:
     def sample(self):
         """go: the fields of the sample, and its latency histogram as {bucket: count}."""
         self.say("go")
-        sample, latency = self.expect("sample"), self.expect("latency")
-        assert latency["unit"] == "ns" and latency["sub"] == "5"
+        return self.expect("sample"), self.latency()
+
+    def latency(self, kind="uncorrected"):
+        """The next line, a histogram: {bucket: count}."""
+        latency = self.expect("latency")
+        assert latency["unit"] == "ns" and latency["sub"] == "5" and latency.get("kind", "uncorrected") == kind
         buckets = (pair.split(":") for pair in latency["buckets"].split(","))
-        return sample, {int(bucket): int(count) for bucket, count in buckets}
+        return {int(bucket): int(count) for bucket, count in buckets}
 
     def stop(self):
         """stop, attest, bye and exit status 0: what is attested."""

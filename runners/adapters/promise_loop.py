@@ -1,0 +1,79 @@
+"""cpromise's loop itself, on one thread: each step of an op is a reaction, an await, a timer or an element of all().
+
+A workload without steps is one step. What is timed is the way from one step to the next, not a pool.
+"""
+
+import common
+import cpromise as cp
+
+
+def then(first, step, steps):
+    promise = cp.Promise.resolve(first)
+    for _ in range(steps):
+        promise = promise.then(step)
+    return promise
+
+
+async def awaited(first, step, steps):
+    value, resolve = first, cp.Promise.resolve
+    for _ in range(steps):
+        value = step(await resolve(value))
+    return value
+
+
+def timer(first, step, steps):
+    """All timers are scheduled at once and are due at once."""
+    value, left = first, steps
+    promise, resolve, _ = cp.Promise.with_resolvers()
+
+    def fire():
+        nonlocal value, left
+        value = step(value)
+        left -= 1
+        if not left:
+            resolve(value)
+
+    call_later = cp.get_running_loop().call_later
+    for _ in range(steps):
+        call_later(0, fire)
+    return promise
+
+
+async def all_of(first, step, steps):
+    value, resolve = first, cp.Promise.resolve
+    for _ in await cp.Promise.all([resolve(None) for _ in range(steps)]):
+        value = step(value)
+    return value
+
+
+WAYS = {"then": then, "await": awaited, "timer": timer, "all": all_of}
+
+
+class OnLoop(common.Adapter):
+    build = cp.__build__
+
+    def setup(self):
+        self.way = WAYS[self.variant]
+        self.cp_loop = cp.Loop()
+        self.cp_loop.run(self.prepare())
+
+    async def prepare(self):
+        self.loop = common.qualified(cp.get_running_loop())
+
+    async def ops(self, tally):
+        begin = getattr(self.work, "begin", lambda op: (op, self.work.op, 1))
+        finish = getattr(self.work, "finish", lambda result: result)
+        for op in range(self.params["ops"]):
+            start = common.clock()
+            value = await self.way(*begin(op))
+            tally.add(op, "hit", finish(value), common.clock() - start)
+
+    def sample(self, tally):
+        self.cp_loop.run(self.ops(tally))
+
+    def close(self):
+        self.cp_loop.close()
+
+
+if __name__ == "__main__":
+    common.main(OnLoop)
