@@ -81,10 +81,12 @@ static const char probe[] =
 
 static void cannot_run(struct model *model, const struct registry *reg, const char *module,
                        const char *why) {
+    char text[sizeof model->not_run];
     if (*model->not_run)
         return;
-    snprintf(model->not_run, sizeof model->not_run, "%.38s %.100s (%.20s)%s%.70s", module, why,
-             reg->python_version, *model->get ? "; get it by " : "", model->get);
+    snprintf(text, sizeof text, "%.38s %.100s (%.20s)%s%.70s", module, why, reg->python_version,
+             *model->get ? "; get it by " : "", model->get);
+    COPY(model->not_run, text);
 }
 
 /* The modules that models need, each once. */
