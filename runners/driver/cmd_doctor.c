@@ -112,7 +112,7 @@ static void keep_spreads(struct doctor *doctor, const struct ab_result *result) 
         s->n = n;
         s->sd = n > 1 ? stats_sd(d, (size_t)n) : NAN;
         s->sd_all = sd_of_all(b);
-        s->mde95 = n > 1 && b->stats.n ? b->stats.mde95 : NAN;
+        s->mde95 = n > 1 && b->stats.measure == AB_WALL ? b->stats.mde95 : NAN;
         snprintf(s->kind, sizeof s->kind, "%s", kind_of(&b->cell));
         snprintf(s->id, sizeof s->id, "%s", b->cell.id);
         doctor->nspreads++;

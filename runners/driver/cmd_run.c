@@ -173,11 +173,9 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- Setting up */
 
-/* The one that is named; else of --workload what that stands for; else the default. */
 static int find_matrix(struct session *s, struct err *err) {
-    const char *name = s->options.matrix ? s->options.matrix : "default";
     if (!s->options.workload || s->options.matrix)
-        return run_matrix(&s->run, &s->reg, name, err);
+        return run_matrix(&s->run, &s->reg, s->options.matrix ? s->options.matrix : "default", err);
     snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%s", s->user.name);
     s->run.matrix_text = user_matrix(&s->user, &s->reg, s->machine.npus, err);
     return s->run.matrix_text ? 0 : -1;

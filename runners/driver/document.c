@@ -185,14 +185,18 @@ static int check_stats(const json_t *stats, const char *id, const char *name, st
                    value, json_number_value(lo), json_number_value(hi));
 }
 
-static int kept_pairs(const json_t *benchmark) {
+/* CPU time, where the stats were made of it, has use for disturbed pairs too. */
+static int kept_pairs(const json_t *benchmark, const json_t *stats) {
     const json_t *pairs = json_object_get(benchmark, "pairs");
+    const char *measure = json_string_value(json_object_get(stats, "measure"));
+    bool disturbed_too = measure && !strcmp(measure, "cpu");
     size_t i;
     json_t *one;
     int kept = 0;
     json_array_foreach(pairs, i, one) {
         kept += json_integer_value(json_object_get(one, "stage")) == 1 &&
-                json_is_null(json_object_get(one, "dropped"));
+                (json_is_null(json_object_get(one, "dropped")) ||
+                 (disturbed_too && json_is_true(json_object_get(one, "disturbed"))));
     }
     return kept;
 }
@@ -201,7 +205,8 @@ static int check_ab_benchmark(const json_t *benchmark, const char *id, struct er
     static const char *const names[] = {"stats", "null_control", "confirm"};
     const json_t *stats = json_object_get(benchmark, "stats");
     const char *verdict = json_string_value(json_object_get(benchmark, "verdict"));
-    int n = (int)json_integer_value(json_object_get(stats, "n")), kept = kept_pairs(benchmark);
+    int n = (int)json_integer_value(json_object_get(stats, "n")),
+        kept = kept_pairs(benchmark, stats);
     for (int i = 0; i < 3; i++)
         if (check_stats(json_object_get(benchmark, names[i]), id, names[i], err) < 0)
             return -1;

@@ -58,8 +58,9 @@ static void md_row(FILE *out, const struct ab_benchmark *b) {
         snprintf(seen, sizeof seen, "%.1f %%", 100 * b->stats.mde95);
     fputs("| ", out);
     md_text(out, b->cell.id);
-    fprintf(out, " | %s%s%s | %s | %s | %d | %d | %s | ", strong, verdict_name(b->verdict), strong,
-            ratio, confirm, b->stats.n, b->stats.dropped, seen);
+    fprintf(out, " | %s%s%s | %s%s | %s | %d | %d | %s | ", strong, verdict_name(b->verdict),
+            strong, ratio, b->stats.n && b->stats.measure == AB_CPU_TIME ? " of CPU" : "", confirm,
+            b->stats.n, b->stats.dropped, seen);
     md_text(out, b->why);
     fputs(" |\n", out);
 }

@@ -26,6 +26,11 @@ static double number(const json_t *object, const char *key) {
     return figure(json_object_get(object, key));
 }
 
+static bool is_cpu(const json_t *stats) {
+    const char *measure = json_string_value(json_object_get(stats, "measure"));
+    return measure && !strcmp(measure, "cpu");
+}
+
 static struct ab_stats read_stats(const json_t *s) {
     const json_t *ci = json_object_get(s, "ci95");
     return (struct ab_stats){.n = whole(s, "n"),
@@ -43,7 +48,9 @@ static struct ab_stats read_stats(const json_t *s) {
                              .lag1 = number(s, "lag1"),
                              .mde95 = number(s, "mde95"),
                              .sd_builds = number(s, "sd_builds"),
-                             .method = ""};
+                             .method = "",
+                             .measure = is_cpu(s) ? AB_CPU_TIME : AB_WALL,
+                             .disturbed = whole(s, "disturbed")};
 }
 
 /* The schema knows no other verdict than these. */

@@ -11,17 +11,27 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "";
 }
 
+/* What a benchmark was judged by: wall time, or CPU time, for which disturbed pairs are good too. */
+static bool is_by_cpu(const json_t *benchmark) {
+    return !strcmp(text_of(json_object_get(benchmark, "stats"), "measure"), "cpu");
+}
+
+static const char *times_key(const json_t *benchmark) {
+    return is_by_cpu(benchmark) ? "cpu_ns" : "slices_ns";
+}
+
 /* The pairs that count: of the run itself, and not dropped. */
-static const json_t *kept_side(const json_t *pair, const char *arm) {
-    bool kept = json_integer_value(json_object_get(pair, "stage")) == 1 &&
-                json_is_null(json_object_get(pair, "dropped"));
-    return kept ? json_object_get(pair, arm) : NULL;
+static const json_t *kept_side(const json_t *benchmark, const json_t *pair, const char *arm) {
+    bool kept = json_is_null(json_object_get(pair, "dropped")) ||
+                (is_by_cpu(benchmark) && json_is_true(json_object_get(pair, "disturbed")));
+    return kept && json_integer_value(json_object_get(pair, "stage")) == 1
+               ? json_object_get(pair, arm)
+               : NULL;
 }
 
 /* ---- pyperf: one arm, so that `pyperf compare_to` can set two files side by side */
 
-static json_t *pyperf_run(const json_t *side, double ops) {
-    const json_t *slices = json_object_get(side, "slices_ns");
+static json_t *pyperf_run(const json_t *slices, double ops) {
     json_t *values = json_array(), *one;
     size_t i;
     json_array_foreach(slices, i, one) {
@@ -36,8 +46,9 @@ static json_t *pyperf_benchmark(const json_t *benchmark, const char *arm) {
     json_t *runs = json_array(), *one;
     size_t i;
     json_array_foreach(pairs, i, one) {
-        if (ops && (side = kept_side(one, arm)))
-            json_array_append_new(runs, pyperf_run(side, (double)ops));
+        if (ops && (side = kept_side(benchmark, one, arm)))
+            json_array_append_new(
+                runs, pyperf_run(json_object_get(side, times_key(benchmark)), (double)ops));
     }
     if (json_array_size(runs))
         return json_pack("{s{ss ss sI} so}", "metadata", "name", text_of(benchmark, "id"), "unit",
@@ -76,12 +87,14 @@ static double sum_of(const json_t *list) {
 }
 
 /* Collects the slices of an arm in seconds; user and sys get sums. Returns how many. */
-static size_t collect(const json_t *pairs, const char *arm, double *seconds, double *user,
+static size_t collect(const json_t *benchmark, const char *arm, double *seconds, double *user,
                       double *sys) {
+    const json_t *pairs = json_object_get(benchmark, "pairs");
     size_t i, n = 0;
     json_t *one;
     json_array_foreach(pairs, i, one) {
-        const json_t *side = kept_side(one, arm), *slices = json_object_get(side, "slices_ns");
+        const json_t *side = kept_side(benchmark, one, arm),
+                     *slices = json_object_get(side, times_key(benchmark));
         for (size_t k = 0; k < json_array_size(slices); k++, n++)
             if (seconds)
                 seconds[n] = (double)json_integer_value(json_array_get(slices, k)) / 1e9;
@@ -92,15 +105,14 @@ static size_t collect(const json_t *pairs, const char *arm, double *seconds, dou
 }
 
 static json_t *hyperfine_command(const json_t *benchmark, const char *arm) {
-    const json_t *pairs = json_object_get(benchmark, "pairs");
     double user = 0, sys = 0, *seconds;
-    size_t n = collect(pairs, arm, NULL, &user, &sys);
+    size_t n = collect(benchmark, arm, NULL, &user, &sys);
     json_t *command;
     char name[300];
     user = sys = 0;
     if (!n || !(seconds = malloc(n * sizeof *seconds)))
         return NULL;
-    collect(pairs, arm, seconds, &user, &sys);
+    collect(benchmark, arm, seconds, &user, &sys);
     snprintf(name, sizeof name, "%.250s (%s)", text_of(benchmark, "id"), arm);
     command = export_hyperfine_command(name, seconds, n, user, sys,
                                        json_deep_copy(json_object_get(benchmark, "params")));

@@ -179,7 +179,7 @@ void mark_client_bound(struct result *r) {
         snprintf(r->client_bound, sizeof r->client_bound,
                  "%.0f %% of the offered rate was achieved while the subject used %.0f %% of its "
                  "cores, and %.0f %% of the requests found no idle connection: more connections "
-                 "are needed",
+                 "are needed, or others had the cores",
                  100 * achieved, 100 * r->parallelism.value / cores, 100 * r->waited_share.value);
     else if (r->client_late_ns.n && r->client_late_ns.value > LATE_FLOOR_NS &&
              r->client_late_ns.value > LATE_SHARE * r->corrected.p99.value)

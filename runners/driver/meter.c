@@ -183,6 +183,17 @@ int64_t meter_pss(pid_t root) {
     return total;
 }
 
+int64_t meter_peak(pid_t root) {
+    struct tree tree;
+    int64_t greatest = 0;
+    read_tree(&tree, root);
+    for (int i = 0; i < tree.count; i++) {
+        int64_t peak = read_kib(tree.pids[i], "status", "VmHWM:");
+        greatest = peak > greatest ? peak : greatest;
+    }
+    return greatest;
+}
+
 /* ---- Placement */
 
 enum { CPUS_MAX = 1024, LAST_CPU_FIELD = 39 };
@@ -220,15 +231,4 @@ void meter_cpus(pid_t root, char *text, size_t room) {
         used += (size_t)snprintf(text + used, room - used, first == cpu ? "%s%d" : "%s%d-%d",
                                  used ? "," : "", first, cpu);
     }
-}
-
-int64_t meter_peak(pid_t root) {
-    struct tree tree;
-    int64_t greatest = 0;
-    read_tree(&tree, root);
-    for (int i = 0; i < tree.count; i++) {
-        int64_t peak = read_kib(tree.pids[i], "status", "VmHWM:");
-        greatest = peak > greatest ? peak : greatest;
-    }
-    return greatest;
 }

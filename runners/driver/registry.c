@@ -274,11 +274,10 @@ int registry_of_build(struct registry *reg, const struct registry *driver, const
                       const char *python, struct err *err) {
     *reg = *driver;
     COPY(reg->build, build);
-    COPY(reg->python, python);
     for (int i = 0; i < reg->nmodels; i++)
         if (*reg->models[i].needs)
             *reg->models[i].not_run = '\0';
-    return probe_python(reg, err);
+    return registry_probe(reg, python, false, err);
 }
 
 void registry_build_id(const struct registry *reg, char *text, size_t room) {

@@ -54,13 +54,13 @@ struct registry {
  * the interpreter. About 80 ms. */
 int registry_open(struct registry *reg, const char *python, struct err *err);
 
+/* The same register with another build and interpreter, which is probed anew. */
+int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
+                      const char *python, struct err *err);
 /* The two halves of registry_open: all but the interpreter, then the interpreter. `with_gil`: as a
  * free-threaded build is with PYTHON_GIL=1. */
 int registry_read(struct registry *reg, struct err *err);
 int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err);
-/* The same register with another build and interpreter, which is probed anew. */
-int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
-                      const char *python, struct err *err);
 
 /* Only home and build, for verbs that run nothing. */
 int registry_places(struct registry *reg, struct err *err);

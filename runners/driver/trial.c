@@ -43,14 +43,14 @@ static void add_param(struct command *command, int at, const char *key, const ch
     command->words[command->count] = NULL;
 }
 
+static const struct registry *peer_registry(const struct trial_state *state) {
+    return state->context->peer_reg ? state->context->peer_reg : state->context->reg;
+}
+
 /* How children are told what to do: by its name, or by the user's file. */
 static const char *workload_word(const struct registry *reg, const struct cell *cell) {
     const struct workload_info *workload = registry_workload(reg, cell->workload);
     return workload && *workload->file ? workload->file : cell->workload;
-}
-
-static const struct registry *peer_registry(const struct trial_state *state) {
-    return state->context->peer_reg ? state->context->peer_reg : state->context->reg;
 }
 
 static void make_command(struct command *command, const struct trial_state *state,
@@ -279,8 +279,8 @@ static int take_samples(struct trial_state *state, bool *complete, struct err *e
         sample->warmup = state->rep->nsamples++ < state->cell->warmup;
     }
     state->rep->pss_b = meter_pss(state->adapter.pid);
-    meter_cpus(state->adapter.pid, state->rep->cpus_observed, sizeof state->rep->cpus_observed);
     state->rep->peak_rss_b = meter_peak(state->adapter.pid);
+    meter_cpus(state->adapter.pid, state->rep->cpus_observed, sizeof state->rep->cpus_observed);
     return 0;
 }
 
