@@ -44,7 +44,7 @@ DRIVER    := $(wildcard runners/driver/*.c)
 WORKLOADS := $(filter-out workloads/reference.c,$(wildcard workloads/*.c))
 CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
 CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
-PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads fake stall echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
+PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads cloop fake stall echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
 
 # The interpreter that is built for. Read once, and only when a rule needs it.
 pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
@@ -105,6 +105,8 @@ $(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c runners/lo
 	$(program) $(LIBS_workloads)
 $(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c $(CHILD))
 	$(program) $(LIBS_workloads) -pthread
+$(BUILD)/cloop: $(call objects,runners/adapters/c_loop.c $(CHILD)) $(BUILD)/libcploop.a
+	$(program) $(LIBS_workloads) $(LIBS_uring) -pthread
 $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
 	$(program) $(LIBS_workloads)
 $(BUILD)/stall: $(call objects,runners/adapters/stall.c $(CHILD))

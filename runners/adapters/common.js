@@ -111,6 +111,7 @@ function attestation() {
         interp: 0,
         affinity: affinity(),
         build: `v8-${process.versions.v8}`,
+        debug: "no",
         start_method: "none",
         pid: process.pid,
     };

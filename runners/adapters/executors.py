@@ -12,6 +12,17 @@ import cpromise as cp
 import remote
 
 CHUNKS_PER_WORKER = 4
+# Open MPI 4 (OMPI_) and 5 (PRTE_): as many workers as are asked for on the cores that gilbench has chosen, and in a container too.
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_hwloc_base_binding_policy": "none",
+    "PRTE_ALLOW_RUN_AS_ROOT": "1",
+    "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "PRTE_MCA_hwloc_default_binding_policy": "none",
+}
 
 
 def dask(size):
@@ -24,10 +35,8 @@ def dask(size):
 
 
 def mpi(size):
-    os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
-    os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-    os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
-    os.environ.setdefault("OMPI_MCA_hwloc_base_binding_policy", "none")
+    for name, value in OPEN_MPI.items():
+        os.environ.setdefault(name, value)
     from mpi4py.futures import MPIPoolExecutor
 
     executor = MPIPoolExecutor(size, path=sys.path, env=dict(os.environ))

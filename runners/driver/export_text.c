@@ -40,8 +40,8 @@ static void csv_status(FILE *out, const struct result *r) {
 static void csv_row(FILE *out, const struct result *r) {
     const struct estimate *e;
     const char *name;
-    char model[2 * GB_NAME_MAX], params[400];
-    cell_model(&r->cell, model, sizeof model);
+    char model[3 * GB_NAME_MAX], params[400];
+    cell_label(&r->cell, model, sizeof model);
     format_params(params, sizeof params, &r->cell);
     csv_text(out, r->cell.id);
     csv_text(out, r->cell.workload);

@@ -86,7 +86,7 @@ static void cannot_run(struct model *model, const struct registry *reg, const ch
         return;
     snprintf(text, sizeof text, "%.38s %.100s (%.20s)%s%.70s", module, why, reg->python_version,
              *model->get ? "; get it by " : "", model->get);
-    memcpy(model->not_run, text, sizeof text);
+    COPY(model->not_run, text);
 }
 
 /* The modules that models need, each once. */
@@ -275,7 +275,8 @@ int registry_of_build(struct registry *reg, const struct registry *driver, const
     *reg = *driver;
     COPY(reg->build, build);
     for (int i = 0; i < reg->nmodels; i++)
-        *reg->models[i].not_run = '\0';
+        if (*reg->models[i].needs)
+            *reg->models[i].not_run = '\0';
     return registry_probe(reg, python, false, err);
 }
 

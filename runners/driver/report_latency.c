@@ -14,9 +14,9 @@ static void write_percentiles(FILE *out, const struct latencies *l) {
 }
 
 static void write_row(FILE *out, const struct result *r) {
-    char model[2 * GB_NAME_MAX], offered[32], achieved[96], late[32];
+    char model[3 * GB_NAME_MAX], offered[32], achieved[96], late[32];
     const char *kind = cell_param(&r->cell, "arrivals");
-    cell_model(&r->cell, model, sizeof model);
+    cell_label(&r->cell, model, sizeof model);
     format_value(offered, sizeof offered, &r->offered_ops_per_s, format_si);
     format_interval(achieved, sizeof achieved, &r->ops_per_s, format_si);
     format_value(late, sizeof late, &r->client_late_ns, format_ns);

@@ -48,7 +48,7 @@ int user_open(struct user_workload *user, struct registry *reg, const char *pyth
         return err_set(err, GB_USAGE, "--workload: there is no file '%s'", path);
     if (strlen(full) >= sizeof user->file)
         return err_set(err, GB_USAGE, "--workload: the path of '%s' is too long", path);
-    snprintf(user->file, sizeof user->file, "%s", full);
+    memcpy(user->file, full, strlen(full) + 1);
     snprintf(program, sizeof program, "%s/runners/adapters/user.py", reg->home);
     if (run_capture(reg, words, answer, sizeof answer, err) < 0 ||
         read_answer(user, workload, answer, err) < 0 || check_name(reg, user->name, err) < 0)
