@@ -90,7 +90,7 @@ WRONG = {
     "digest": ("def unit(op): return object()\ndef digest(result): return 'x'\n", "digest(result) must give bytes, not str"),
     "garbage": ("import os\ndef unit(op): return os.urandom(8)\n", "unit(0) gives another result each time"),
     "prints": ("def unit(op):\n    print('hello')\n    return 1\n", "prints to standard output ('hello')"),
-    "forks": ("import os\ndef unit(op):\n    os.fork()\n    return 1\n", "unit(0) forks, and comes back twice"),
+    "forks": ("import os\ndef unit(op):\n    os.fork()\n    return 1\n", "forks, and comes back twice"),
     "ends": ("import os\ndef unit(op): os._exit(7)\n", "unit(0) ends the process, with status 7"),
     "leaks files": ("kept = []\ndef unit(op):\n    kept.append(open('/dev/null'))\n    return 1\n", "every op leaves an open file behind"),
     "leaks threads": (
