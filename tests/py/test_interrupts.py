@@ -32,6 +32,13 @@ def endless(call):
     fn.__setstate__((call, (fn,), {}, {}))
     return fn
 
+async def a_thread_sleeps(then=None):
+    asleep = []
+    cp.to_thread(lambda: (asleep.append(True), time.sleep(1000)))
+    while not asleep:
+        await cp.sleep(0.001)
+    then and then()
+
 class Thenable:
     def then(self, resolve, reject):
         spin()
@@ -190,12 +197,12 @@ STATES = {
         cp.run(lambda: cp.to_thread(work))
     """,
     "closing that waits for a thread": """
-        loop.run(lambda: (cp.to_thread(time.sleep, 1000), cp.sleep(0.01))[1])
+        loop.run(a_thread_sleeps())
         on()
         loop.close()
     """,
     "the end of run() that waits for a thread": """
-        cp.run(lambda: (cp.to_thread(time.sleep, 1000), cp.sleep(0.01), on())[1])
+        cp.run(a_thread_sleeps(on))
     """,
     "a file that blocks": """
         os.mkfifo(fifo := f"/tmp/cpromise-test-{os.getpid()}")
