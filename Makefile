@@ -59,7 +59,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup
+.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -150,10 +150,13 @@ test-c-programs: $(CTESTS)
 setup:
 	@scripts/setup --for test --python "$(PYTHON)"
 
-test: setup  ## Run all tests: C under AddressSanitizer and UBSan, then Python
+test: setup  ## Run the tests: C under AddressSanitizer and UBSan, then Python
 	@$(MAKE) --no-print-directory MODE=asan test-c-programs
 	@$(MAKE) --no-print-directory all
 	@scripts/run_tests "$(VENV)/bin/python"
+
+test-long: setup all  ## The tests that measure for a minute or more: whole gates, ab and doctor runs, on a machine that is quiet
+	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python -m pytest -q -rs -m long tests/py $(T)
 
 test-c: setup  ## Run the C tests only
 	@$(MAKE) --no-print-directory MODE=asan test-c-programs

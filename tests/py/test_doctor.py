@@ -71,6 +71,7 @@ def test_people_get_words():
     assert all(name in done.stdout for name in NAMES) and "what would make it quieter" in done.stdout
 
 
+@pytest.mark.long
 def test_the_whole_measures_each_kind_and_recommends():
     left = set(os.listdir("/tmp"))
     done = gilbench("doctor", "--json", "--pairs", "7")
@@ -103,6 +104,7 @@ def test_usage(args, message):
     assert done.returncode == 2 and message in done.stderr and done.stdout == ""
 
 
+@pytest.mark.long
 def test_an_interpreter_that_is_none_is_named():
     done = gilbench("doctor", "--python", "/no/such/python")
     assert done.returncode != 0 and "/no/such/python" in done.stderr

@@ -69,6 +69,7 @@ def median_ratio(benchmark, arm="B"):
 # ---- Measuring
 
 
+@pytest.mark.long
 def test_more_work_is_seen_and_confirmed(tmp_path):
     done = ab(tmp_path, "--pairs", 8, "--alpha", 0.05, cand="pad=600")
     assert done.returncode in (3, 5), done.stderr  # 5: too much else ran on these cores
@@ -111,6 +112,7 @@ def test_what_a_pair_is(tmp_path):
     assert 25e6 < typical < 200e6
 
 
+@pytest.mark.long
 def test_servers_and_clients_run_in_pairs(tmp_path):
     path = tmp_path / "m.ini"
     path.write_text(
@@ -196,6 +198,7 @@ def processes_below(pid):
         return [int(word) for word in file.read().split()]
 
 
+@pytest.mark.long
 def test_an_arm_that_is_stopped_costs_a_pair_and_no_verdict(tmp_path):
     build(tmp_path, "a")
     build(tmp_path, "b")

@@ -415,6 +415,7 @@ def validate_all(folder):
     assert schema["title"] == f"gilbench/ab {load(folder / 'results.json')['schema_version']}"
 
 
+@pytest.mark.long
 def test_a_slower_build_is_stopped_and_what_is_written_follows_the_schema(tmp_path):
     done = measured_gate(tmp_path, "--junit", tmp_path / "j.xml", conf="pad=1000")
     assert done.returncode == 3, (done.stdout, done.stderr)
@@ -425,6 +426,7 @@ def test_a_slower_build_is_stopped_and_what_is_written_follows_the_schema(tmp_pa
     assert again.returncode == 3 and again.stdout.splitlines()[6:9] == done.stdout.splitlines()[6:9]
 
 
+@pytest.mark.long
 def test_the_same_build_passes(tmp_path):
     done = measured_gate(tmp_path)
     assert done.returncode == 0, (done.stdout, done.stderr)
@@ -545,6 +547,7 @@ def test_a_pull_request_is_judged_from_end_to_end(repository, tmp_path, branch, 
     check_judgement(repository, tmp_path, done, branch, code)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("branch, code", [("slower", 3), ("neutral", 0)])
 def test_a_pull_request_is_measured_from_end_to_end(repository, tmp_path, branch, code):
     (tmp_path / "pr.ini").write_text("[run]\nreps = 1\n[cpu_queens]\nmodels = pthreads\nworkers = 1\nops = 8\n")

@@ -26,6 +26,7 @@ def run(folder, text, models="serial", ops=20):
     return gilbench("run", matrix, "--workload", write(folder, text), "-o", folder / "out")
 
 
+@pytest.mark.long
 def test_every_model_that_can_runs_it(tmp_path):
     only = "mine/*/workers=1,*"
     done = gilbench("run", "--workload", write(tmp_path, GOOD), "--reps", 1, "--only", only, "-o", tmp_path / "out")
