@@ -106,6 +106,9 @@ def test_cancelling_gather_cancels_its_promises(run):
 
 
 def test_a_group_that_fails_cancels_the_promises_that_its_tasks_wait_for(run):
+    async def fails():  # makes its promise when it awaits it: one made earlier could reject before anybody handles it
+        await cp.sleep(0.001).then(lambda _: 1 // 0)
+
     async def main(host, loop):
         log = []
         forever = cp.Promise()
@@ -113,7 +116,7 @@ def test_a_group_that_fails_cancels_the_promises_that_its_tasks_wait_for(run):
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.TaskGroup() as group:
                 group.create_task(wait_for(chained))
-                group.create_task(wait_for(cp.sleep(0.001).then(lambda _: 1 // 0)))
+                group.create_task(fails())
         assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
         assert forever.cancelled() and chained.cancelled() and log == ["cleaned"]
 
