@@ -139,7 +139,7 @@ const struct latencies *result_latencies(const struct result *r, const char **la
 }
 
 bool result_can_be_ranked(const struct result *r) {
-    return result_has_number(r) && !*r->client_bound;
+    return result_has_number(r) && !*r->client_bound && !cell_is_confined(&r->cell);
 }
 
 bool runset_has_loop(const struct runset *run, const char *workload, bool open) {

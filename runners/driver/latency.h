@@ -21,8 +21,8 @@ void mark_client_bound(struct result *result);
 
 /* The latency by which cells are compared: corrected in open loop, else uncorrected; its label. */
 const struct latencies *result_latencies(const struct result *result, const char **label);
-/* Whether it has a number that is its own: not void, and not the load generator's. What is ranked
- * or drawn as a model's limit must be. */
+/* Whether it has a number that is its own: not void, not the load generator's, and not that of too few
+ * cores. What is ranked or drawn as a model's limit must be. */
 bool result_can_be_ranked(const struct result *result);
 /* Whether the workload has cells of this loop. */
 bool runset_has_loop(const struct runset *run, const char *workload, bool open);

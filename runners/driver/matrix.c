@@ -97,6 +97,15 @@ bool cell_same_model(const struct cell *a, const struct cell *b) {
            !strcmp(a->python, b->python);
 }
 
+int cell_cores_needed(const struct cell *cell) {
+    const char *workers = cell_param(cell, "workers");
+    return workers && atoi(workers) > 0 ? atoi(workers) : 1;
+}
+
+bool cell_is_confined(const struct cell *cell) {
+    return cell->cores > 0 && cell->cores < cell_cores_needed(cell);
+}
+
 void cell_name(struct cell *cell) {
     char model[3 * GB_NAME_MAX], id[sizeof cell->id];
     size_t used;
@@ -105,13 +114,15 @@ void cell_name(struct cell *cell) {
     for (int i = 0; i < cell->nparams && used < sizeof id; i++)
         used += (size_t)snprintf(id + used, sizeof id - used, "%s%s=%s", i ? "," : "",
                                  cell->params[i].key, cell->params[i].value);
+    if (cell->cores > 0 && cell->cores != cell_cores_needed(cell) && used < sizeof id)
+        snprintf(id + used, sizeof id - used, ",cores=%d", cell->cores);
     memcpy(cell->id, id, sizeof id);
 }
 
 static int add_cell(struct matrix *matrix, struct cell cell, const struct settings *s,
                     const struct ini *ini, const struct ini_section *section, struct err *err) {
-    const char *workers = cell_param(&cell, "workers");
     char why[300];
+    cell.cores = s->cores > 0 ? s->cores : cell_cores_needed(&cell);
     cell_name(&cell);
     for (int i = 0; i < matrix->ncells; i++)
         if (!strcmp(matrix->cells[i].id, cell.id))
@@ -122,7 +133,6 @@ static int add_cell(struct matrix *matrix, struct cell cell, const struct settin
     cell.samples = s->samples;
     cell.warmup = s->warmup;
     cell.timeout_s = s->timeout_s;
-    cell.cores = s->cores > 0 ? s->cores : workers && atoi(workers) > 0 ? atoi(workers) : 1;
     cell.peer_cores = s->peer_cores >= 0 ? s->peer_cores : cell.kind == GB_CPU ? 0 : 1;
     if (check_load_params(&cell, why, sizeof why) < 0)
         return err_at(err, ini, section->line, section->column, "%s", why);

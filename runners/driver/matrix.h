@@ -29,7 +29,11 @@ void cell_model(const struct cell *cell, char *text, size_t room);
 void cell_label(const struct cell *cell, char *text, size_t room);
 /* Whether the two are points of one curve: the same model, variant and interpreter. */
 bool cell_same_model(const struct cell *a, const struct cell *b);
-/* Makes the id from all the rest. */
+/* The cores that a cell gets unless the matrix says otherwise: one for each worker. */
+int cell_cores_needed(const struct cell *cell);
+/* Whether it has fewer: its workers must take turns, as a control or on purpose. */
+bool cell_is_confined(const struct cell *cell);
+/* Makes the id from all the rest; cores are in it where they are not those that it needs. */
 void cell_name(struct cell *cell);
 
 /* reps blocks, each of them every runnable cell once in an order shuffled from (seed, block).

@@ -48,7 +48,8 @@ static bool find_curve(const struct runset *run, int first, struct curve *curve)
     curve->count = 0;
     for (int i = 0; i < run->nresults; i++) {
         const struct result *r = &run->results[i];
-        if (!same_curve(&r->cell, cell) || !result_has_number(r) || !(workers_of(r) > 0))
+        if (!same_curve(&r->cell, cell) || !result_has_number(r) || cell_is_confined(&r->cell) ||
+            !(workers_of(r) > 0))
             continue;
         if (i < first)
             return false;

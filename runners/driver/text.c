@@ -66,6 +66,8 @@ void format_params(char *text, size_t room, const struct cell *cell) {
         if (strcmp(cell->params[i].key, "ops"))
             used += (size_t)snprintf(text + used, room - used, "%s%s=%s", used ? " " : "",
                                      cell->params[i].key, cell->params[i].value);
+    if (cell_is_confined(cell) && used < room)
+        snprintf(text + used, room - used, "%scores=%d", used ? " " : "", cell->cores);
 }
 
 static void print_row(const struct result *r) {

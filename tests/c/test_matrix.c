@@ -73,6 +73,23 @@ static void a_section_overrides_the_settings_of_the_run(void **state) {
     matrix_free(&m);
 }
 
+static void cells_on_fewer_cores_than_workers_are_cells_of_their_own(void **state) {
+    struct matrix m;
+    struct err err = {0};
+    (void)state;
+    assert_int_equal(matrix_parse(&m, "m",
+                                  "[queens]\nmodels=procs:fork\nworkers=1 2\nops=1\n"
+                                  "[queens]\nmodels=procs:fork\nworkers=2\nops=1\ncores=1\n",
+                                  &reg, &err),
+                     0);
+    assert_string_equal(m.cells[1].id, "queens/procs:fork/workers=2,ops=1");
+    assert_false(cell_is_confined(&m.cells[1]));
+    assert_string_equal(m.cells[2].id, "queens/procs:fork/workers=2,ops=1,cores=1");
+    assert_true(cell_is_confined(&m.cells[2]));
+    assert_int_equal(m.cells[2].cores, 1);
+    matrix_free(&m);
+}
+
 static void each_mistake_is_named_with_its_place(void **state) {
     const struct {
         const char *text, *error;
@@ -166,6 +183,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_crossed_in_order),
         cmocka_unit_test(a_section_overrides_the_settings_of_the_run),
+        cmocka_unit_test(cells_on_fewer_cores_than_workers_are_cells_of_their_own),
         cmocka_unit_test(each_mistake_is_named_with_its_place),
         cmocka_unit_test(random_text_is_an_error_or_cells_and_never_more),
         cmocka_unit_test(the_plan_interleaves_and_repeats),
