@@ -34,7 +34,6 @@ from ._python import AggregateError, LoopClosedError, PromiseError, RejectionErr
 from ._functions import interval, promisify
 from ._offload import to_executor, to_interpreter, to_process
 from ._process import Process, spawn
-from ._signals import signal
 from ._version import __version__
 from .aio import attach
 
@@ -84,3 +83,17 @@ __all__ = [
     "to_process",
     "to_thread",
 ]
+
+
+def __getattr__(name):
+    """signal() needs modules that take longer to import than all of cpromise: it is fetched when it is first asked for."""
+    if name != "signal":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._signals import signal
+
+    globals()["signal"] = signal
+    return signal
+
+
+def __dir__():
+    return sorted({*globals(), "signal"})

@@ -1,7 +1,5 @@
 """The parts of cpromise that are policy over what the native part offers."""
 
-import functools
-
 from ._cpromise import Promise, get_running_loop, sleep  # type: ignore[import-not-found]
 
 
@@ -15,7 +13,9 @@ def promisify(fn):
     if not callable(fn):
         raise TypeError(f"promisify(fn): fn must be callable, not {type(fn).__name__}")
 
-    @functools.wraps(fn)
+    from functools import wraps
+
+    @wraps(fn)
     def promised(*args, **kwargs):
         def execute(resolve, reject):
             def callback(error=None, *values):

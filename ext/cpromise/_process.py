@@ -1,7 +1,6 @@
 """Child processes: spawn(), and the Process that it makes. Starting one and waiting for it are native; see ext/binding/py_process.c."""
 
 import os
-import warnings
 from _signal import SIGKILL, SIGTERM  # type: ignore[import-not-found]
 
 from ._cpromise import Promise, _pipe_stream, _spawn, _when_readable  # type: ignore[import-not-found]
@@ -213,6 +212,8 @@ class Process:
         try:
             pid, status = os.waitpid(self.pid, options)
         except ChildProcessError:  # as asyncio does
+            import warnings
+
             warnings.warn(f"process {self.pid} was waited for by somebody else; its returncode is said to be 255", RuntimeWarning, 2)
             pid, status = self.pid, 255 << 8
         if pid:
