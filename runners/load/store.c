@@ -7,7 +7,10 @@
  * of answers may be waiting at once, each for its own moment, as with a real database that is busy
  * but not full. The delay is the same for all, so the answers wait in one queue, first in, first
  * out, and epoll gets the time until the first in nanoseconds. It starts filled with the people of
- * workloads/io_employee.c. Commands: PING ECHO GET MGET SET EXISTS DBSIZE SELECT QUIT COMMAND. */
+ * workloads/io_employee.c. Commands: PING ECHO GET MGET SET EXISTS DBSIZE SELECT QUIT COMMAND.
+ *
+ * Started by anybody but gilbench it says on standard output where it listens, and serves until it
+ * is killed. */
 #include "child.h"
 #include "table.h"
 #include <arpa/inet.h>
@@ -438,7 +441,7 @@ static void handle(struct client *client, uint32_t events) {
     tidy(client);
 }
 
-/* Serves until the driver says stop. A client is freed by the handling of its own event or by
+/* Serves until the driver, if there is one, says stop. A client is freed by the handling of its own event or by
  * send_due, never while another event of it is still to come. */
 static void serve(void) {
     struct epoll_event events[256];
@@ -464,14 +467,31 @@ static const struct param own[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+/* Gives the driver what it is due. */
+static void serve_driver(int port) {
+    watch(child_fd(), NULL, EPOLLIN);
+    child_attest();
+    child_ready(port);
+    serve();
+    child_end();
+}
+
+static void serve_alone(int port) {
+    printf("the store listens on 127.0.0.1:%d\n", port);
+    fflush(stdout);
+    serve();
+}
+
 int main(int argc, char **argv) {
     struct child_args cmd = child_args(argc, argv, own);
+    bool alone = !getenv("GILBENCH_OUT");
     int port;
     if (cmd.args.workload != &io_employee) {
         fprintf(stderr, "the store is for io_employee, not for %s\n", cmd.args.workload->name);
         return 2;
     }
-    child_begin();
+    if (!alone)
+        child_begin();
     prctl(PR_SET_TIMERSLACK, 1UL); /* 50 us by default, a twentieth of the standard delay */
     store.delay_ns = 1000 * args_int(&cmd.args, "delay_us");
     if ((store.epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
@@ -480,10 +500,9 @@ int main(int argc, char **argv) {
         fill(args_int(&cmd.args, "employees"), (size_t)args_int(&cmd.args, "record"));
     port = listen_on((int)args_int(&cmd.args, "port"));
     watch(store.listener, &store, EPOLLIN);
-    watch(child_fd(), NULL, EPOLLIN);
-    child_attest();
-    child_ready(port);
-    serve();
-    child_end();
+    if (alone)
+        serve_alone(port);
+    else
+        serve_driver(port);
     return 0;
 }

@@ -293,3 +293,15 @@ def test_clients_that_leave_while_their_answers_wait():
 def test_the_store_is_for_employees():
     with Child([str(BUILD / "store")], "cpu_queens", "peer") as child:
         assert child.process.wait(TIMEOUT_S) == 2
+
+
+def test_the_store_serves_without_a_driver():
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GILBENCH_")}
+    command = [BUILD / "store", "io_employee", "alone", "employees=100", "delay_us=0"]
+    with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline()
+        assert line.startswith("the store listens on 127.0.0.1:")
+        client = Client(int(line.rpartition(":")[2]))
+        assert client.ask("GET", "employee:id:emp000007") == str(io_employee.id_of(7)).encode()
+        client.close()
+        process.terminate()
