@@ -9,6 +9,8 @@ N       ?= 100000
 MINUTES ?= 10
 PYTHONS ?=
 RUNFLAGS ?=
+PREFIX  ?= /usr/local
+DESTDIR ?=
 V       ?=
 
 WARN            := -Wall -Wextra -Werror
@@ -59,7 +61,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup
+.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup install uninstall dist docs ci-list
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -207,6 +209,28 @@ bench-callgrind:  ## Instructions of each operation of cpromise; BENCH='--compar
 bench-seam:  ## What the split of core and binding costs, against a build as one unit
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@scripts/bench_seam
+
+# ---- For people: packages and documents
+HOUSE = $(DESTDIR)$(PREFIX)/lib/gilbench
+MAN   = $(DESTDIR)$(PREFIX)/share/man/man1/gilbench.1
+BASH  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gilbench
+ZSH   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_gilbench
+
+install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR; cpromise is installed by pip
+	$(Q)install -d $(HOUSE)/bin $(HOUSE)/runners/adapters $(HOUSE)/runners/matrix $(HOUSE)/plots $(HOUSE)/results $(HOUSE)/scripts $(HOUSE)/workloads \
+	  $(DESTDIR)$(PREFIX)/bin
+	$(Q)install $(PROGRAMS) $(HOUSE)/bin/ && install -m 644 $(BUILD)/build_id $(HOUSE)/bin/
+	$(Q)install -m 644 runners/gate.ini $(HOUSE)/runners/
+	$(Q)install -m 644 runners/adapters/*.py runners/adapters/*.js runners/adapters/*.ini $(HOUSE)/runners/adapters/
+	$(Q)install -m 644 runners/matrix/*.ini $(HOUSE)/runners/matrix/
+	$(Q)install -m 644 plots/*.gp $(HOUSE)/plots/
+	$(Q)install -m 644 results/*.json $(HOUSE)/results/
+	$(Q)install scripts/ab_build scripts/relink_cc $(HOUSE)/scripts/
+	$(Q)install -m 644 workloads/*.py workloads/*.js $(HOUSE)/workloads/
+	$(Q)ln -sfn ../lib/gilbench/bin/gilbench $(DESTDIR)$(PREFIX)/bin/gilbench
+
+uninstall:  ## Remove what `make install` installed
+	$(Q)rm -rf $(HOUSE) && rm -f $(DESTDIR)$(PREFIX)/bin/gilbench $(MAN) $(BASH) $(ZSH)
 
 # ---- Everyday
 env:  ## Print the exports that put this tree on PYTHONPATH and PATH: eval "$(make -s env)"

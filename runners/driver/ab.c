@@ -167,7 +167,7 @@ static int begin_new(struct ab_session *s, struct err *err) {
     fact_add(run, "base_python", o->base_python ? o->base_python : o->python);
     fact_add(run, "cand_python", o->cand_python ? o->cand_python : o->python);
     run_name(run);
-    snprintf(folder, sizeof folder, "%s/results/runs/%s-ab", s->driver.home, run->run_id);
+    snprintf(folder, sizeof folder, "%s/runs/%s-ab", s->driver.results, run->run_id);
     if (choose_folder(s, o->output ? o->output : folder, err) < 0 ||
         open_journal(s, O_CREAT | O_EXCL, err) < 0)
         return -1;

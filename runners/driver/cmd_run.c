@@ -270,7 +270,7 @@ static int begin_new(struct session *s, struct err *err) {
     if (s->options.output)
         snprintf(s->folder, sizeof s->folder, "%s", s->options.output);
     else
-        snprintf(s->folder, sizeof s->folder, "%s/results/runs/%s", s->reg.home, s->run.run_id);
+        snprintf(s->folder, sizeof s->folder, "%s/runs/%s", s->reg.results, s->run.run_id);
     if (make_folders(s->folder, err) < 0 || open_journal(s, O_CREAT | O_EXCL, err) < 0)
         return -1;
     return journal_write_header(s->journal, &s->run, err);
@@ -437,7 +437,7 @@ static void link_latest(const struct session *s) {
     char path[PATH_MAX + 64], target[PATH_MAX];
     if (s->options.output || s->options.resume)
         return;
-    snprintf(path, sizeof path, "%s/results/latest", s->reg.home);
+    snprintf(path, sizeof path, "%s/latest", s->reg.results);
     snprintf(target, sizeof target, "runs/%s", s->run.run_id);
     unlink(path);
     if (symlink(target, path) < 0)

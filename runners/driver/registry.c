@@ -15,6 +15,28 @@ static const char *const kind_names[] = {"cpu", "client", "server"};
 
 /* ---- Places */
 
+static bool holds(const char *folder, const char *name) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+/* The nearest folder above the executable's that has the rooms: build/<mode> is two below it, the
+ * bin of what `make install` installs one. */
+static int find_home(const char *build, char *home, struct err *err) {
+    snprintf(home, GB_PATH_MAX, "%s", build);
+    for (char *slash; (slash = strrchr(home, '/'));) {
+        *slash = '\0';
+        if (holds(home, "runners/adapters/models.ini"))
+            return 0;
+    }
+    return err_set(
+        err, GB_RUNTIME,
+        "no folder above %s has runners/adapters/models.ini; GILBENCH_HOME names the one "
+        "that does",
+        build);
+}
+
 int registry_places(struct registry *reg, struct err *err) {
     char self[GB_PATH_MAX];
     const char *home = getenv("GILBENCH_HOME");
@@ -24,9 +46,12 @@ int registry_places(struct registry *reg, struct err *err) {
     self[size] = '\0';
     *strrchr(self, '/') = '\0';
     COPY(reg->build, self);
-    for (int up = 0; up < 2; up++)
-        *strrchr(self, '/') = '\0';
-    COPY(reg->home, home && *home ? home : self);
+    if (home && *home)
+        COPY(reg->home, home);
+    else if (find_home(reg->build, reg->home, err) < 0)
+        return -1;
+    snprintf(reg->results, sizeof reg->results, "%.3700s/results",
+             holds(reg->home, "Makefile") ? reg->home : ".");
     return 0;
 }
 

@@ -38,9 +38,11 @@ struct workload_info {
 
 struct registry {
     char home[GB_PATH_MAX], build[GB_PATH_MAX], python[GB_PATH_MAX];
-    char python_version[64]; /* "cpython-3.11.2", as adapters attest it */
-    bool free_threaded;      /* a build on which the GIL can be off */
-    bool with_gil;           /* and on which it is on by request: PYTHON_GIL=1 */
+    char results[GB_PATH_MAX]; /* where runs are kept: of a source tree its own results/, of an
+                                  installed gilbench results/ of the current folder */
+    char python_version[64];   /* "cpython-3.11.2", as adapters attest it */
+    bool free_threaded;        /* a build on which the GIL can be off */
+    bool with_gil;             /* and on which it is on by request: PYTHON_GIL=1 */
     struct model models[GB_MODELS_MAX];
     int nmodels;
     struct store_model stores[8];
