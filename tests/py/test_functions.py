@@ -202,20 +202,28 @@ def test_seconds_are_numbers(method, seconds, error):
 # ---- interval
 
 
-def test_interval_ticks_without_drift_and_leaves_out_what_was_missed():
+def test_interval_is_never_early_and_leaves_out_what_was_missed():
     async def main():
         loop, ticks = cp.get_running_loop(), []
         start = loop.time()
         async for tick in cp.interval(0.01):
             ticks.append(tick)
             assert loop.time() - start >= (tick + 1) * 0.01
-            if tick == 2:
+            if len(ticks) == 1:
                 await cp.sleep(0.035)  # too busy for the next ones
-            if tick >= 7:
+            if len(ticks) == 4:
                 return ticks
 
     ticks = cp.run(main())
-    assert ticks[:3] == [0, 1, 2] and ticks == sorted(set(ticks)) and len(ticks) < 8
+    assert ticks == sorted(set(ticks)) and ticks[1] >= ticks[0] + 3
+
+
+def test_interval_counts_each_tick_of_a_loop_that_has_time():
+    async def main():
+        ticks = cp.interval(0.02)
+        return [await anext(ticks) for _ in range(3)]
+
+    assert any(cp.run(main()) == [0, 1, 2] for _ in range(20))  # on a machine that is at work some ticks come too late
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
