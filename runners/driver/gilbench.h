@@ -48,7 +48,7 @@ struct param {
     char value[GB_NAME_MAX];
 };
 
-enum gb_kind { GB_CPU, GB_CLIENT, GB_SERVER };
+enum gb_kind { GB_CPU, GB_CLIENT, GB_SERVER, GB_WAIT };
 
 /* One point of the matrix: what is run, and where. */
 struct cell {

@@ -65,7 +65,7 @@ static void read_cell(struct cell *cell, const json_t *object) {
     TEXT(object, "workload", cell->workload);
     TEXT(object, "kind", kind);
     TEXT(object, "model", model);
-    cell->kind = !strcmp(kind, "cpu") ? GB_CPU : !strcmp(kind, "client") ? GB_CLIENT : GB_SERVER;
+    cell->kind = kind_named(kind);
     if ((colon = strchr(model, ':')))
         *colon = '\0';
     snprintf(cell->model, sizeof cell->model, "%.63s", model);

@@ -133,7 +133,7 @@ static int add_cell(struct matrix *matrix, struct cell cell, const struct settin
     cell.samples = s->samples;
     cell.warmup = s->warmup;
     cell.timeout_s = s->timeout_s;
-    cell.peer_cores = s->peer_cores >= 0 ? s->peer_cores : cell.kind == GB_CPU ? 0 : 1;
+    cell.peer_cores = s->peer_cores >= 0 ? s->peer_cores : kind_has_peer(cell.kind);
     if (check_load_params(&cell, why, sizeof why) < 0)
         return err_at(err, ini, section->line, section->column, "%s", why);
     matrix->cells[matrix->ncells++] = cell;
@@ -200,7 +200,7 @@ static int choose_model(struct cell *cell, const char *word, const struct regist
     if (!has_word(model->kinds, kind_name(cell->kind)))
         return err_at(err, ini, key->line, column, "%s does not run %s workloads, only: %s", name,
                       kind_name(cell->kind), model->kinds);
-    if (*model->variants && !has_word(model->variants, *colon ? colon + 1 : ""))
+    if (*model->variants && !has_word(model->variants, *colon ? colon + 1 : "-"))
         return err_at(err, ini, key->line, column,
                       "%s needs one of its variants, as in %s:VARIANT: %s", name, name,
                       model->variants);

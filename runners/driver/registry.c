@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kind_names[] = {"cpu", "client", "server"};
+static const char *const kind_names[] = {"cpu", "client", "server", "wait"};
 
 #define COPY(to, from) snprintf(to, sizeof(to), "%s", from)
 
@@ -270,7 +270,7 @@ static int read_workloads(struct registry *reg, struct err *err) {
             continue;
         COPY(w->name, name);
         COPY(w->about, line);
-        w->kind = !strcmp(kind, "cpu") ? GB_CPU : !strcmp(kind, "client") ? GB_CLIENT : GB_SERVER;
+        w->kind = kind_named(kind);
         reg->nworkloads++;
         if (read_keys(reg, w, err) < 0)
             return -1;
@@ -435,4 +435,15 @@ int registry_expect(const struct registry *reg, const struct cell *cell, struct 
 
 const char *kind_name(enum gb_kind kind) {
     return kind_names[kind];
+}
+
+enum gb_kind kind_named(const char *name) {
+    enum gb_kind kind = GB_CPU;
+    while (kind < GB_WAIT && strcmp(kind_names[kind], name))
+        kind++;
+    return kind;
+}
+
+bool kind_has_peer(enum gb_kind kind) {
+    return kind == GB_CLIENT || kind == GB_SERVER;
 }

@@ -90,8 +90,11 @@ struct expectation {
 int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect,
                     struct err *err);
 
-/* "cpu", "client" or "server". */
+/* "cpu", "client", "server" or "wait", and back. */
 const char *kind_name(enum gb_kind kind);
+enum gb_kind kind_named(const char *name);
+/* Whether the subject works with a store or a load generator. */
+bool kind_has_peer(enum gb_kind kind);
 
 /* Splits a register's command into words, with {python}, {home} and {build} replaced; words point
  * into `text`. NULL-ended; returns their number. */

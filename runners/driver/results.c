@@ -361,7 +361,7 @@ static void read_cell(struct cell *cell, const json_t *object) {
     if (colon)
         *colon = '\0';
     snprintf(cell->model, sizeof cell->model, "%.63s", model);
-    cell->kind = !strcmp(kind, "cpu") ? GB_CPU : !strcmp(kind, "client") ? GB_CLIENT : GB_SERVER;
+    cell->kind = kind_named(kind);
     cell->samples = (int)number(object, "samples");
     cell->warmup = (int)number(object, "warmup");
     cell->cores = (int)number(object, "cores");

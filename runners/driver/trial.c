@@ -134,6 +134,7 @@ static int start_peer(struct trial_state *state, const char *program, const char
 static int start_all(struct trial_state *state, struct err *err) {
     switch (state->cell->kind) {
     case GB_CPU:
+    case GB_WAIT:
         return start_adapter(state, 0, err);
     case GB_CLIENT:
         if (start_peer(state, state->context->store->command, "store", 0, err) < 0)

@@ -66,11 +66,13 @@ static void add_models(FILE *out, const struct model *model, const char *workloa
     if (model->hidden || strcmp(model->language, "python") || !has_word(model->kinds, "cpu") ||
         !strcmp(model->name, "serial"))
         return;
-    if (!*model->variants && model_supports(model, "", workload, GB_CPU))
-        fprintf(out, " %s", model->name);
-    while (next_word(&rest, variant, sizeof variant, &column))
-        if (model_supports(model, variant, workload, GB_CPU))
-            fprintf(out, " %s:%s", model->name, variant);
+    if (!*model->variants)
+        rest = "-";
+    while (next_word(&rest, variant, sizeof variant, &column)) {
+        bool none = !strcmp(variant, "-");
+        if (model_supports(model, none ? "" : variant, workload, GB_CPU))
+            fprintf(out, " %s%s%s", model->name, none ? "" : ":", none ? "" : variant);
+    }
 }
 
 char *user_matrix(const struct user_workload *user, const struct registry *reg, int cores,

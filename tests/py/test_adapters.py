@@ -50,6 +50,7 @@ def visible_models():
         if name == "DEFAULT" or "hidden" in section:
             continue
         for variant in section.get("variants", "").split() or [""]:
+            variant = variant.replace("-", "")  # also without one
             reason = why_not(section, variant)
             marks = [pytest.mark.skip(reason=reason)] if reason else []
             found.append(pytest.param(f"{name}:{variant}" if variant else name, marks=marks))
