@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct workload *const workloads[] = {&cpu_queens,  &cpu_sha256, &loop_steps,
+const struct workload *const workloads[] = {&cpu_queens,  &cpu_sha256, &cpu_grain, &loop_steps,
                                             &io_employee, &io_echo,    NULL};
 
 const struct param common_params[] = {
@@ -54,13 +54,42 @@ static int unknown(const struct args *args, const char *word, char *message, siz
     return -1;
 }
 
+const char *const *param_words(const struct workload *workload, const char *key) {
+    for (const struct param_words *w = workload->words; w && w->key; w++)
+        if (!strcmp(w->key, key))
+            return w->words;
+    return NULL;
+}
+
+/* The place of the word, -1 for none of them. */
+static int64_t place_of(const char *const *words, const char *word) {
+    for (int64_t i = 0; words[i]; i++)
+        if (!strcmp(words[i], word))
+            return i;
+    return -1;
+}
+
+static int check_choice(const char *const *words, const char *word, const char *value,
+                        char *message, size_t room) {
+    size_t used;
+    if (place_of(words, value) >= 0)
+        return 0;
+    used = (size_t)snprintf(message, room, "%.60s: one of these was expected:", word);
+    for (; *words && used < room; words++)
+        used += (size_t)snprintf(message + used, room - used, " %s", *words);
+    return -1;
+}
+
 static int check_word(const struct args *args, const char *word, char *message, size_t room) {
     const char *equals = strchr(word, '=');
     const struct param *param = equals ? find(args, word, (size_t)(equals - word)) : NULL;
+    const char *const *words;
     long long value;
     char *end;
     if (!param)
         return unknown(args, word, message, room);
+    if ((words = param_words(args->workload, param->key)))
+        return check_choice(words, word, equals + 1, message, room);
     value = strtoll(equals + 1, &end, 10);
     if (end > equals + 1 && !*end && value >= param->least && value <= param->most)
         return 0;
@@ -79,11 +108,13 @@ int args_check(const struct args *args, char *message, size_t room) {
 int64_t args_int(const struct args *args, const char *key) {
     size_t size = strlen(key);
     const struct param *param = find(args, key, size);
+    const char *const *words = param_words(args->workload, key);
     if (!param)
         abort();
     for (int i = 0; i < args->count; i++)
         if (!strncmp(args->words[i], key, size) && args->words[i][size] == '=')
-            return strtoll(args->words[i] + size + 1, NULL, 10);
+            return words ? place_of(words, args->words[i] + size + 1)
+                         : strtoll(args->words[i] + size + 1, NULL, 10);
     return param->standard;
 }
 

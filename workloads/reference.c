@@ -46,17 +46,22 @@ static int list(void) {
     return 0;
 }
 
-static void print_params(const struct param *params) {
-    for (; params->key; params++)
-        printf("%s %" PRId64 " %s\n", params->key, params->standard, params->about);
+static void print_params(const struct workload *workload, const struct param *params) {
+    for (; params->key; params++) {
+        const char *const *words = param_words(workload, params->key);
+        if (words)
+            printf("%s %s %s\n", params->key, words[params->standard], params->about);
+        else
+            printf("%s %" PRId64 " %s\n", params->key, params->standard, params->about);
+    }
 }
 
 static int print_all_params(const char *name) {
     const struct workload *workload = find_or_complain(name);
     if (!workload)
         return 2;
-    print_params(common_params);
-    print_params(workload->params);
+    print_params(workload, common_params);
+    print_params(workload, workload->params);
     return 0;
 }
 

@@ -37,9 +37,15 @@ struct args {
     int count;
 };
 
+/* A parameter whose values are words: number i stands for the word at i. */
+struct param_words {
+    const char *key, *const *words; /* ended by NULL */
+};
+
 struct workload {
     const char *name, *kind, *about; /* kind: cpu, client or server */
     const struct param *params;      /* beside those that all workloads share */
+    const struct param_words *words; /* of some of them, ended by a NULL key; or NULL */
     /* State that ops only read, so threads may share it; free() ends it. NULL: out of memory. */
     void *(*setup)(const struct args *args);
     /* Writes the result of op `id` to result (OP_RESULT_MAX bytes) and its size to *size. Any
@@ -47,7 +53,7 @@ struct workload {
     enum op_class (*op)(const void *state, uint64_t id, unsigned char *result, size_t *size);
 };
 
-extern const struct workload cpu_queens, cpu_sha256, loop_steps, io_employee, io_echo;
+extern const struct workload cpu_queens, cpu_sha256, cpu_grain, loop_steps, io_employee, io_echo;
 
 /* All of them, ended by NULL. */
 extern const struct workload *const workloads[];
@@ -59,9 +65,11 @@ extern const struct param common_params[];
 /* 0 if each word is key=value with a known key and a number in its range; else -1, with one line
  * for a person in message. */
 int args_check(const struct args *args, char *message, size_t room);
-/* The number given for `key`, or its standard. Only after args_check; a key that is in no list is a
+/* The number given for `key` (of a word: its place), or its standard. Only after args_check; a key that is in no list is a
  * mistake of the program, and aborts it. */
 int64_t args_int(const struct args *args, const char *key);
+/* The words that the parameter's values are; NULL where they are numbers. */
+const char *const *param_words(const struct workload *workload, const char *key);
 
 /* FNV-1a, with the constants of its authors, over `size` more bytes; the first call is given
  * FNV_START. */

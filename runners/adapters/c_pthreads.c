@@ -98,10 +98,18 @@ static void end_workers(struct pool *pool, struct worker *workers, int count) {
     free(workers);
 }
 
+/* `chunk`, where the workload has it: threads take op after op from the counter. */
+static void check_chunk(const struct args *args) {
+    for (const struct param *p = args->workload->params; p->key; p++)
+        if (!strcmp(p->key, "chunk") && args_int(args, "chunk") > 1)
+            child_fail("chunk=%d: pthreads takes one op at a time", (int)args_int(args, "chunk"));
+}
+
 static void run_cpu(const struct args *args) {
     struct pool pool = {.workload = args->workload, .ops = args_int(args, "ops")};
     int count = (int)args_int(args, "workers");
     struct worker *workers;
+    check_chunk(args);
     if (!(pool.state = args->workload->setup(args)))
         child_fail("out of memory for the workload");
     workers = start_workers(&pool, count);

@@ -87,6 +87,17 @@ def timed(work, op):
     return op, "hit", result, clock() - start
 
 
+CHUNKS_PER_WORKER = 4
+
+
+def chunks(params, workers):
+    """The ops in ranges that go to a worker at once: of `chunk` ops, or of a quarter of an equal share each, so that the work
+    is spread evenly and an op that is small is not all messages."""
+    ops = params["ops"]
+    size = params.get("chunk") or max(1, ops // (CHUNKS_PER_WORKER * workers))
+    return [range(i, min(i + size, ops)) for i in range(0, ops, size)]
+
+
 # ---- Attestation
 
 
@@ -248,6 +259,7 @@ class Adapter:
 
     loop = build = start_method = "none"
     interp = None  # where ops run, when it is not here
+    sends_chunks = False  # whether `chunk` of a workload means anything here
 
     def __init__(self, name, model, params):
         self.name, self.module, self.params = name, load(name), params
@@ -256,6 +268,8 @@ class Adapter:
         self.kind = module.KIND
         self.size = params["workers" if module.KIND == "cpu" else "concurrency"]
         self.work = module.Workload(params)
+        if params.get("chunk", 1) > 1 and not self.sends_chunks:
+            raise ValueError(f"chunk={params['chunk']}: {model} gives its workers one op at a time")
 
     def setup(self):
         """Everything that is not timed. A server returns its port."""

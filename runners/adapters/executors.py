@@ -1,7 +1,7 @@
 """cpromise past one machine: cpu ops through to_executor and somebody else's concurrent.futures Executor.
 
-`dask` starts a cluster of local processes, one thread each; `mpi` starts workers by MPI_Comm_spawn. Ops go in chunks, a
-quarter of an equal share each, as in procs.py.
+`dask` starts a cluster of local processes, one thread each; `mpi` starts workers by MPI_Comm_spawn. Ops go in
+chunks.
 """
 
 import os
@@ -11,7 +11,6 @@ import common
 import cpromise as cp
 import remote
 
-CHUNKS_PER_WORKER = 4
 # Open MPI 4 (OMPI_) and 5 (PRTE_): as many workers as are asked for on the cores that gilbench has chosen, and in a container too.
 OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -46,6 +45,7 @@ def mpi(size):
 
 class Executors(common.Adapter):
     build = cp.__build__
+    sends_chunks = True
 
     def setup(self):
         self.executor, self.end = {"dask": dask, "mpi": mpi}[self.model](self.size)
@@ -59,9 +59,7 @@ class Executors(common.Adapter):
         return cp.Promise.all(cp.to_executor(self.executor, remote.run_some, name, params, ops) for ops in chunks)
 
     def sample(self, tally):
-        ops = self.params["ops"]
-        size = max(1, ops // (CHUNKS_PER_WORKER * self.size))
-        for done in self.cp_loop.run(lambda: self.ask([range(i, min(i + size, ops)) for i in range(0, ops, size)])):
+        for done in self.cp_loop.run(lambda: self.ask(common.chunks(self.params, self.size))):
             tally.done += [tuple(one) for one in done]
 
     def close(self):

@@ -1,7 +1,7 @@
 """Subinterpreters with a GIL each, one on every worker thread (PEP 684, Python 3.12 and later).
 
 An interpreter shares no object with another, so ops and results cross as bytes, over pipes that all of them read: a
-message of 16 bytes is a range of ops, and whoever reads it has it. As in procs.py an equal share is cut in four.
+message of 16 bytes is a range of ops, and whoever reads it has it.
 """
 
 import marshal
@@ -17,7 +17,6 @@ try:
 except ImportError:
     import _xxsubinterpreters as interpreters
 
-CHUNKS_PER_WORKER = 4
 RANGE = struct.Struct("qq")
 SIZE = struct.Struct("q")
 
@@ -70,6 +69,8 @@ def work_for(name, params, tasks, results):
 
 
 class Interp(common.Adapter):
+    sends_chunks = True
+
     def setup(self):
         self.tasks, self.results, ids = os.pipe(), [], []
         for _ in range(self.size):
@@ -90,10 +91,8 @@ class Interp(common.Adapter):
             os.close(results)  # whoever waits for this worker finds the end of the file
 
     def sample(self, tally):
-        ops = self.params["ops"]
-        size = max(1, ops // (CHUNKS_PER_WORKER * self.size))
-        chunks = [RANGE.pack(i, min(i + size, ops)) for i in range(0, ops, size)]
-        feeder = threading.Thread(target=lambda: [os.write(self.tasks[1], chunk) for chunk in chunks], daemon=True)
+        chunks = common.chunks(self.params, self.size)
+        feeder = threading.Thread(target=lambda: [os.write(self.tasks[1], RANGE.pack(c.start, c.stop)) for c in chunks], daemon=True)
         feeder.start()
         self.collect(tally, len(chunks))
         feeder.join()

@@ -75,6 +75,7 @@ async function employees({ module, params, work }) {
 
 // On the loop itself: a promise for each op, one after the other, whatever the number of workers.
 function onLoop({ params, work }) {
+    if (params.chunk > 1) throw new Error(`chunk=${params.chunk}: node gives the loop one op at a time`);
     return async (tally) => {
         for (let id = 0; id < params.ops; id++) tally.done.push(await Promise.resolve(id).then((op) => common.timed(work, op)));
     };
@@ -99,7 +100,7 @@ class Hand {
 async function onWorkers({ name, params }) {
     const hands = Array.from({ length: params.workers }, () => new Hand(name, params));
     await Promise.all(hands.map((hand) => hand.ask([0, 0])));
-    const size = Math.max(1, Math.floor(params.ops / (CHUNKS_PER_WORKER * params.workers)));
+    const size = params.chunk || Math.max(1, Math.floor(params.ops / (CHUNKS_PER_WORKER * params.workers)));
     return (tally) => {
         let next = 0;
         const one = async (hand) => {

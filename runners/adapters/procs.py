@@ -1,7 +1,6 @@
 """Processes: a ProcessPoolExecutor whose start method is the variant: fork, forkserver or spawn.
 
-Ops go to the workers in chunks, a quarter of an equal share each, so that the work is spread evenly and an op that
-is small is not all pickling. Each op is timed in its worker; its result crosses to the parent, as it would in use.
+Ops go to the workers in chunks. Each op is timed in its worker; its result crosses to the parent, as it would in use.
 """
 
 import multiprocessing
@@ -11,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor
 
 import common
 
-CHUNKS_PER_WORKER = 4
 work = None  # of this worker, a process
 
 
@@ -34,6 +32,8 @@ def run_chunk(ops):
 
 
 class Procs(common.Adapter):
+    sends_chunks = True
+
     def setup(self):
         self.start_method = self.variant
         context = multiprocessing.get_context(self.variant)
@@ -41,9 +41,7 @@ class Procs(common.Adapter):
         list(self.pool.map(run_chunk, [()] * self.size))
 
     def sample(self, tally):
-        ops = self.params["ops"]
-        size = max(1, ops // (CHUNKS_PER_WORKER * self.size))
-        for done in self.pool.map(run_chunk, [range(i, min(i + size, ops)) for i in range(0, ops, size)]):
+        for done in self.pool.map(run_chunk, common.chunks(self.params, self.size)):
             tally.done += done
 
     def close(self):

@@ -19,12 +19,13 @@ import cpu_sha256
 
 PARAMS = {
     "cpu_queens": {"ops": 30, "n": 6},
+    "cpu_grain": {"ops": 30, "steps": 5, "seed": 3},
     "cpu_sha256": {"ops": 12, "bytes": 5000, "links": 3, "seed": 7},
     "loop_steps": {"ops": 20, "steps": 50, "seed": 5},
     "io_employee": {"ops": 200, "employees": 500, "delay_us": 100, "seed": 11},
     "io_echo": {"ops": 300, "bytes": 3000, "seed": 5},
 }
-KIND = {"cpu_queens": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
+KIND = {"cpu_queens": "cpu", "cpu_grain": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
 START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn"}
 WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
 
@@ -93,6 +94,15 @@ def pairs(*kinds):
     ]
 
 
+def one_of_each(*kinds):
+    """Of pairs(), the first for each model and kind: for what is the model's and not the workload's."""
+    found = {}
+    for pair in pairs(*kinds):
+        model, workload = pair.values
+        found.setdefault((model, KIND[workload]), pair)
+    return list(found.values())
+
+
 def start(model, workload, **params):
     return Child(command(model), workload, model, **params)
 
@@ -149,7 +159,7 @@ def test_does_the_work_and_says_so(model, workload):
             assert (cell.attest["gil"], cell.attest["runtime"]) == ("none", "c")
 
 
-@pytest.mark.parametrize("model, workload", pairs("cpu", "client"))
+@pytest.mark.parametrize("model, workload", one_of_each("cpu", "client"))
 @pytest.mark.parametrize("width, ops", [(1, 7), (5, 2)])
 def test_any_number_of_ops_and_workers(model, workload, width, ops):
     """Fewer ops than workers, and ops that do not divide evenly."""
@@ -160,7 +170,26 @@ def test_any_number_of_ops_and_workers(model, workload, width, ops):
         cell.adapter.stop()
 
 
-@pytest.mark.parametrize("model, workload", pairs("cpu", "client", "server"))
+CHUNKED = ["procs:fork", "interp", "dask", "mpi", "node:worker_threads"]
+
+
+@pytest.mark.parametrize("model", [model for model in visible_models() if model.values[0] in CHUNKED])
+@pytest.mark.parametrize("chunk", [0, 7])
+def test_chunks_change_nothing_of_the_work(model, chunk):
+    with Cell(model, "cpu_grain", chunk=chunk, steps=0) as cell:
+        assert cell.adapter.sample()[0]["digest"] == expected("cpu_grain", steps=0)["digest"]
+        cell.adapter.stop()
+
+
+@pytest.mark.parametrize("model", ["threads", "asyncio", "promise:await", "node:promise", "pthreads"])
+def test_a_chunk_that_a_model_cannot_send_is_refused(model):
+    with start(model, "cpu_grain", ops=4, chunk=2) as child:
+        child.expect("hello")
+        line = child.line()
+        assert line.startswith("fail ") and "chunk=2" in line and "one op at a time" in line
+
+
+@pytest.mark.parametrize("model, workload", one_of_each("cpu", "client", "server"))
 def test_ends_when_the_driver_is_gone(model, workload):
     with Cell(model, workload) as cell:
         pids = list(common.threads_of_tree(cell.adapter.process.pid))
@@ -305,7 +334,8 @@ def test_every_behaviour_of_the_fake_is_known_to_it():
 @pytest.mark.parametrize("workload", KIND)
 def test_parameters_are_those_of_the_reference(workload):
     listed = subprocess.run([BUILD / "reference", "params", workload], capture_output=True, text=True, check=True)
-    in_c = {key: int(standard) for key, standard, *_ in map(str.split, listed.stdout.splitlines())}
+    words = {key: standard for key, standard, *_ in map(str.split, listed.stdout.splitlines())}
+    in_c = {key: int(standard) if standard.isdecimal() else standard for key, standard in words.items()}
     shared = {key: common.COMMON[key] for key in ("ops", "seed", "workers", "concurrency")}
     assert {**shared, **importlib.import_module(workload).PARAMS} == in_c
 
