@@ -11,11 +11,16 @@ int complain(const struct err *err) {
     return err->code;
 }
 
-bool wants_help(int argc, char **argv, const char *help) {
-    if (argc < 2 || (strcmp(argv[1], "--help") && strcmp(argv[1], "-h")))
-        return false;
-    fputs(help, stdout);
-    return true;
+int complain_usage(const char *verb) {
+    fprintf(stderr, "gilbench: see gilbench %s --help\n", verb);
+    return GB_USAGE;
+}
+
+int no_options(int argc, char **argv, struct err *err) {
+    static const struct option none[] = {{0, 0, 0, 0}};
+    return getopt_long(argc, argv, "", none, NULL) == -1
+               ? 0
+               : err_set(err, GB_USAGE, "see gilbench %s --help", argv[0]);
 }
 
 int parse_ratio(const char *text, double *ratio) {

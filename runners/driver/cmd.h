@@ -1,29 +1,28 @@
-/* cmd.h - the verbs of the command line, each in its own cmd_*.c. argv[0] is the verb; the result
- * is the exit code. They print: data on stdout, words for people on stderr. */
+/* cmd.h - the verbs of the command line, each in its own cmd_*.c, which ends with its struct verb
+ * (help.h); verbs.c lists them. argv[0] is the verb; the result is the exit code. They print: data on
+ * stdout, words for people on stderr. --help is main.c's. */
 #ifndef GILBENCH_CMD_H
 #define GILBENCH_CMD_H
 
+#include "help.h"
 #include "results.h"
 #include <stdio.h>
 
-int cmd_list(int argc, char **argv);
-int cmd_topology(int argc, char **argv);
-int cmd_run(int argc, char **argv);
-int cmd_plot(int argc, char **argv);
-int cmd_report(int argc, char **argv);
-int cmd_ab(int argc, char **argv);
-int cmd_validate(int argc, char **argv);
-int cmd_schema(int argc, char **argv);
-int cmd_compare(int argc, char **argv);
-int cmd_export(int argc, char **argv);
-int cmd_import(int argc, char **argv);
-int cmd_gate(int argc, char **argv);
-int cmd_doctor(int argc, char **argv);
+extern const struct verb verb_list, verb_topology, verb_doctor, verb_run, verb_plot, verb_report,
+    verb_ab, verb_gate, verb_compare, verb_validate, verb_schema, verb_export, verb_import,
+    verb_help, verb_completion;
+
+const struct verb *verb_find(const char *name); /* NULL: there is none */
+/* What `gilbench --help` and `gilbench VERB --help` print. */
+void print_usage(FILE *to);
+void print_help(const struct verb *verb);
 
 /* Prints an error as every verb does and returns its exit code. */
 int complain(const struct err *err);
-/* Prints `help` when the first argument asks for it; whether it did. */
-bool wants_help(int argc, char **argv, const char *help);
+/* The same for a command line that is not understood, once getopt_long has said what is wrong. */
+int complain_usage(const char *verb);
+/* -1 unless the command line has no options; optind is then the first argument. */
+int no_options(int argc, char **argv, struct err *err);
 /* "2%" or "0.02" -> 0.02; -1 when it is neither, or negative. */
 int parse_ratio(const char *text, double *ratio);
 /* The interpreter that a verb without --python uses: $PYTHON, else python3. */

@@ -17,7 +17,7 @@ static const char help[] =
     "results.json.\n"
     "\n"
     "  -b, --only GLOB       benchmarks whose id matches, as 'cpu_*' (default: all of the matrix)\n"
-    "      --matrix NAME     a name in runners/matrix or a file (default: gate)\n"
+    "      --matrix MATRIX   a name in runners/matrix or a file (default: gate)\n"
     "  -o, --output DIR      where to (default: results/runs/<run id>-ab)\n"
     "      --resume DIR      go on with an interrupted run: same seed, same plan\n"
     "      --replay FILE     take the pairs from this journal instead of measuring\n"
@@ -29,15 +29,18 @@ static const char help[] =
     "      --slice-ms MS     length of a slice, 50 to 250 (default: 70)\n"
     "      --builds N        differently linked builds of each git ref, 1 to 4 (default: 3)\n"
     "      --budget S        stop measuring after so many seconds\n"
-    "      --ir HOW          count instructions with callgrind: auto (where there is something to "
-    "explain), off or only\n"
+    "      --ir auto|off|only  count instructions with callgrind: auto is where there is something "
+    "to "
+    "explain\n"
     "      --no-confirm      do not measure again what is slower\n"
+    "      --no-control      no second build of BASE as a null control: for tests\n"
     "      --strict          inconclusive is an error\n"
     "      --seed N          of the plan and the intervals\n"
-    "      --store NAME      embedded (default) or redis, for client workloads\n"
+    "      --store embedded|redis  for client workloads\n"
     "      --python EXE      interpreter for both (default: $PYTHON or python3)\n"
-    "      --base-python EXE, --cand-python EXE\n"
-    "      --progress HOW    auto, plain or none\n"
+    "      --base-python EXE  interpreter for BASE alone\n"
+    "      --cand-python EXE  interpreter for CAND alone\n"
+    "      --progress auto|plain|none  a bar, a line now and then, or nothing\n"
     "\n"
     "example: gilbench ab origin/main HEAD -b 'loop_*' --budget 60\n"
     "\n"
@@ -72,7 +75,6 @@ enum {
 static const struct option known[] = {
     {"only", 1, 0, 'b'},
     {"output", 1, 0, 'o'},
-    {"help", 0, 0, 'h'},
     {"matrix", 1, 0, O_MATRIX},
     {"resume", 1, 0, O_RESUME},
     {"replay", 1, 0, O_REPLAY},
@@ -249,18 +251,13 @@ static int take_arms(struct ab_options *o, int argc, char **argv, struct err *er
     return 0;
 }
 
-/* 1: help was printed. */
 static int parse_options(struct ab_options *o, bool *strict, int argc, char **argv,
                          struct err *err) {
     int option;
     *o = ab_standard_options();
     o->python = default_python();
-    while ((option = getopt_long(argc, argv, "b:o:h", known, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "b:o:", known, NULL)) != -1) {
         const char **text = text_of(o, option);
-        if (option == 'h') {
-            fputs(help, stdout);
-            return 1;
-        }
         if (text)
             *text = optarg;
         else if (option == O_NO_CONFIRM)
@@ -304,14 +301,14 @@ static void print_result(const struct ab_result *result) {
     fflush(stdout);
 }
 
-int cmd_ab(int argc, char **argv) {
+static int cmd_ab(int argc, char **argv) {
     struct ab_options options;
     struct ab_result *result;
     struct err err = {0};
     bool strict = false;
-    int code, parsed = parse_options(&options, &strict, argc, argv, &err);
-    if (parsed)
-        return parsed > 0 ? GB_OK : complain(&err);
+    int code;
+    if (parse_options(&options, &strict, argc, argv, &err) < 0)
+        return complain(&err);
     if (!(result = calloc(1, sizeof *result)))
         return complain(&(struct err){GB_RUNTIME, "out of memory"});
     if (ab_run(&options, result, &err) == 0) {
@@ -327,3 +324,6 @@ int cmd_ab(int argc, char **argv) {
     free(result);
     return code;
 }
+
+const struct verb verb_ab = {
+    "ab", "two builds against each other: is the second one slower?", cmd_ab, help, known, "b:o:"};

@@ -28,7 +28,7 @@ static const char help[] =
     "among "
     "all cells, is above 1 + margin\n"
     "      --margin RATIO    2% (default) or 0.02\n"
-    "      --across WHAT     machine or interpreter: compare although it differs; may be repeated\n"
+    "      --across machine|interpreter  compare although it differs; may be repeated\n"
     "\n"
     "Results of gilbench ab are listed side by side: each has its own baseline.\n"
     "\n"
@@ -303,6 +303,9 @@ static int compare_files(const struct options *o, const char *home, const char *
 
 /* ---- The command line */
 
+static const struct option known[] = {
+    {"allow-unpaired", 0, 0, 'u'}, {"margin", 1, 0, 'm'}, {"across", 1, 0, 'a'}, {0, 0, 0, 0}};
+
 static int set_option(struct options *o, int option, struct err *err) {
     switch (option) {
     case 'u':
@@ -325,8 +328,6 @@ static int set_option(struct options *o, int option, struct err *err) {
 }
 
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
-    static const struct option known[] = {
-        {"allow-unpaired", 0, 0, 'u'}, {"margin", 1, 0, 'm'}, {"across", 1, 0, 'a'}, {0, 0, 0, 0}};
     int option;
     *o = (struct options){.margin = 0.02};
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
@@ -353,16 +354,12 @@ static int compare_all(const struct options *o, const char *home, int count, cha
     return 0;
 }
 
-int cmd_compare(int argc, char **argv) {
+static int cmd_compare(int argc, char **argv) {
     struct registry *reg = calloc(1, sizeof *reg);
     struct options options;
     struct err err = {0};
     bool regressed = false;
     int code = GB_OK;
-    if (wants_help(argc, argv, help)) {
-        free(reg);
-        return GB_OK;
-    }
     if (!reg || registry_places(reg, &err) < 0 || parse_options(&options, argc, argv, &err) < 0 ||
         compare_all(&options, reg->home, argc - optind, argv + optind, &regressed, &err) < 0) {
         fflush(stdout);
@@ -373,3 +370,8 @@ int cmd_compare(int argc, char **argv) {
     free(reg);
     return code;
 }
+
+const struct verb verb_compare = {
+    "compare",   "results of different times, cell by cell; never a verdict",
+    cmd_compare, help,
+    known,       ""};

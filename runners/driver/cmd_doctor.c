@@ -38,20 +38,17 @@ struct options {
 
 /* ---- Options */
 
-/* 1: help was printed. */
+static const struct option known[] = {{"quick", 0, 0, 'q'},
+                                      {"json", 0, 0, 'j'},
+                                      {"pairs", 1, 0, 'n'},
+                                      {"python", 1, 0, 'p'},
+                                      {0, 0, 0, 0}};
+
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
-    static const struct option known[] = {
-        {"quick", 0, 0, 'q'},  {"json", 0, 0, 'j'}, {"pairs", 1, 0, 'n'},
-        {"python", 1, 0, 'p'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0},
-    };
     int option;
     char *end;
     *o = (struct options){.pairs = 8, .python = default_python()};
-    while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return 1;
-        }
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'q')
             o->quick = true;
         else if (option == 'j')
@@ -237,11 +234,14 @@ static int run(const struct options *o, struct err *err) {
     return failed;
 }
 
-int cmd_doctor(int argc, char **argv) {
+static int cmd_doctor(int argc, char **argv) {
     struct options options;
     struct err err = {0};
-    int parsed = parse_options(&options, argc, argv, &err);
-    if (parsed > 0)
-        return GB_OK;
-    return parsed < 0 || run(&options, &err) < 0 ? complain(&err) : GB_OK;
+    return parse_options(&options, argc, argv, &err) < 0 || run(&options, &err) < 0 ? complain(&err)
+                                                                                    : GB_OK;
 }
+
+const struct verb verb_doctor = {
+    "doctor",   "what this machine can measure, how quiet it is, and what would help",
+    cmd_doctor, help,
+    known,      ""};

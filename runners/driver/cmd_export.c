@@ -13,10 +13,9 @@
 #include <unistd.h>
 
 static const char export_help[] =
-    "usage: gilbench export FILE --to FORMAT [-o OUT] [--arm A|B]\n"
+    "usage: gilbench export FILE --to FORMAT [options]\n"
     "\n"
-    "Writes the results of a run (a results.json or its folder) in another format, to OUT or "
-    "standard output:\n"
+    "Writes the results of a run (a results.json or its folder) in another format:\n"
     "\n"
     "  md         the summary tables, as Markdown\n"
     "  csv        a row a cell: every estimate with its 95 % interval; RFC 4180\n"
@@ -27,6 +26,10 @@ static const char export_help[] =
     "Results of gilbench ab are written as ratios (md, csv, github), as both arms (hyperfine) or "
     "as one arm (pyperf: --arm A or B, the\n"
     "default), so that `pyperf compare_to` can set the two side by side.\n"
+    "\n"
+    "      --to md|csv|pyperf|hyperfine|github  the format\n"
+    "  -o, --output OUT  where to (default: standard output)\n"
+    "      --arm A|B     of results of gilbench ab, for pyperf\n"
     "\n"
     "example: gilbench export results/latest --to pyperf -o results.pyperf.json\n"
     "\n"
@@ -41,6 +44,9 @@ static const char import_help[] =
     "What pyperf does not measure is empty; a run is a process, calibrations "
     "are left out.\n"
     "\n"
+    "      --from pyperf  the format\n"
+    "  -o, --output OUT   where to\n"
+    "\n"
     "example: gilbench import bench.json --from pyperf -o results.json\n"
     "\n"
     "exit: 0 written, 1 cannot write, 2 usage or no such file, 6 no pyperf results in seconds\n";
@@ -50,10 +56,13 @@ struct options {
     const char *arm; /* of results of ab, for formats that have one side only */
 };
 
-static int parse_options(struct options *o, const char *verb, const char *direction, int argc,
-                         char **argv, struct err *err) {
-    const struct option known[] = {
-        {direction, 1, 0, 'f'}, {"output", 1, 0, 'o'}, {"arm", 1, 0, 'a'}, {0, 0, 0, 0}};
+static const struct option export_options[] = {
+    {"to", 1, 0, 'f'}, {"output", 1, 0, 'o'}, {"arm", 1, 0, 'a'}, {0, 0, 0, 0}};
+static const struct option import_options[] = {
+    {"from", 1, 0, 'f'}, {"output", 1, 0, 'o'}, {0, 0, 0, 0}};
+
+static int parse_options(struct options *o, const struct option *known, int argc, char **argv,
+                         struct err *err) {
     int option;
     *o = (struct options){.arm = "B"};
     while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
@@ -61,18 +70,18 @@ static int parse_options(struct options *o, const char *verb, const char *direct
             o->format = optarg;
         else if (option == 'o')
             o->output = optarg;
-        else if (option == 'a' && !strcmp(verb, "export"))
+        else if (option == 'a')
             o->arm = optarg;
         else
-            return err_set(err, GB_USAGE, "see gilbench %s --help", verb);
+            return err_set(err, GB_USAGE, "see gilbench %s --help", argv[0]);
     }
     if (argc - optind != 1)
         return err_set(err, GB_USAGE, "one file expected, %d are given; see gilbench %s --help",
-                       argc - optind, verb);
+                       argc - optind, argv[0]);
     o->file = argv[optind];
     return o->format ? 0
                      : err_set(err, GB_USAGE, "--%s which format? see gilbench %s --help",
-                               direction, verb);
+                               known->name, argv[0]);
 }
 
 /* ---- export */
@@ -180,22 +189,23 @@ static int export_results(const char *home, const struct options *o, struct err 
     return failed;
 }
 
-int cmd_export(int argc, char **argv) {
+static int cmd_export(int argc, char **argv) {
     struct registry *reg = calloc(1, sizeof *reg);
     struct options options;
     struct err err = {0};
     int code = GB_OK;
-    if (wants_help(argc, argv, export_help)) {
-        free(reg);
-        return GB_OK;
-    }
     if (!reg || registry_places(reg, &err) < 0 ||
-        parse_options(&options, "export", "to", argc, argv, &err) < 0 ||
+        parse_options(&options, export_options, argc, argv, &err) < 0 ||
         export_results(reg->home, &options, &err) < 0)
         code = complain(&err);
     free(reg);
     return code;
 }
+
+const struct verb verb_export = {
+    "export",       "results as Markdown, CSV, or for pyperf, hyperfine, GitHub",
+    cmd_export,     export_help,
+    export_options, "o:"};
 
 /* ---- import */
 
@@ -213,13 +223,14 @@ static int import_results(const struct options *o, struct err *err) {
     return failed;
 }
 
-int cmd_import(int argc, char **argv) {
+static int cmd_import(int argc, char **argv) {
     struct options options;
     struct err err = {0};
-    if (wants_help(argc, argv, import_help))
-        return GB_OK;
-    return parse_options(&options, "import", "from", argc, argv, &err) < 0 ||
+    return parse_options(&options, import_options, argc, argv, &err) < 0 ||
                    import_results(&options, &err) < 0
                ? complain(&err)
                : GB_OK;
 }
+
+const struct verb verb_import = {
+    "import", "results of pyperf as ours", cmd_import, import_help, import_options, "o:"};

@@ -29,7 +29,7 @@ static const char help[] =
     "is set\n"
     "      --junit FILE     write JUnit XML\n"
     "      --history FILE   append a line about this run: `gilbench history` reads it\n"
-    "      --ci HOW         github: annotations; none; auto (default): github where "
+    "      --ci auto|github|none  github: annotations; auto: where "
     "$GITHUB_ACTIONS is true\n"
     "\n"
     "and, to measure:\n"
@@ -40,7 +40,7 @@ static const char help[] =
     "      --budget S       instead of the policy's\n"
     "      --seed N         of the plan and the intervals\n"
     "      --python EXE     interpreter (default: $PYTHON or python3)\n"
-    "      --progress HOW   auto, plain or none\n"
+    "      --progress auto|plain|none  a bar, a line now and then, or nothing\n"
     "\n"
     "example: gilbench gate origin/main HEAD --junit gate.xml\n"
     "\n"
@@ -301,14 +301,15 @@ static int set_option(struct options *o, int option, struct err *err) {
                                               : err_set(err, GB_USAGE, "see gilbench gate --help");
 }
 
+static const struct option known[] = {{"policy", 1, 0, POLICY},     {"strict", 0, 0, STRICT},
+                                      {"summary", 1, 0, SUMMARY},   {"junit", 1, 0, JUNIT},
+                                      {"history", 1, 0, HISTORY},   {"ci", 1, 0, CI},
+                                      {"output", 1, 0, 'o'},        {"resume", 1, 0, RESUME},
+                                      {"replay", 1, 0, REPLAY},     {"budget", 1, 0, BUDGET},
+                                      {"seed", 1, 0, SEED},         {"python", 1, 0, PYTHON},
+                                      {"progress", 1, 0, PROGRESS}, {0, 0, 0, 0}};
+
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
-    static const struct option known[] = {{"policy", 1, 0, POLICY},     {"strict", 0, 0, STRICT},
-                                          {"summary", 1, 0, SUMMARY},   {"junit", 1, 0, JUNIT},
-                                          {"history", 1, 0, HISTORY},   {"ci", 1, 0, CI},
-                                          {"output", 1, 0, 'o'},        {"resume", 1, 0, RESUME},
-                                          {"replay", 1, 0, REPLAY},     {"budget", 1, 0, BUDGET},
-                                          {"seed", 1, 0, SEED},         {"python", 1, 0, PYTHON},
-                                          {"progress", 1, 0, PROGRESS}, {0, 0, 0, 0}};
     const char *actions = getenv("GITHUB_ACTIONS");
     int option;
     *o = (struct options){.ab = ab_standard_options()};
@@ -325,14 +326,16 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
                    argc - optind);
 }
 
-int cmd_gate(int argc, char **argv) {
+static int cmd_gate(int argc, char **argv) {
     struct options options;
     struct err err = {0};
     int code = GB_OK;
-    if (wants_help(argc, argv, help))
-        return GB_OK;
     if (parse_options(&options, argc, argv, &err) < 0 ||
         gate(&options, argc - optind, argv + optind, &code, &err) < 0)
         return complain(&err);
     return code;
 }
+
+const struct verb verb_gate = {
+    "gate", "stop a regression: verdict, exit code, summary, annotations", cmd_gate, help, known,
+    "o:"};

@@ -5,15 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: gilbench list [--all] [--python EXE] [--pythons WORDS]\n"
-                           "\n"
-                           "Lists workloads, models and stores, and why a model cannot run here. "
-                           "--all: those for tests too.\n"
-                           "--pythons: lists the interpreters that these words stand for instead "
-                           "(auto: all that are found),\na line each: label, program, and - or "
-                           "why it cannot run.\n"
-                           "\n"
-                           "example: gilbench list --python python3.13\n";
+static const char help[] =
+    "usage: gilbench list [options]\n"
+    "\n"
+    "Lists workloads, models and stores, and why a model cannot run here.\n"
+    "\n"
+    "      --all            those for tests too\n"
+    "      --python EXE     for which interpreter (default: $PYTHON or python3)\n"
+    "      --pythons WORDS  lists the interpreters that these words stand for instead (auto: all "
+    "that are found), a line each: label, program, and - or why it cannot run\n"
+    "\n"
+    "example: gilbench list --python python3.13\n";
+static const struct option known[] = {
+    {"all", 0, 0, 'a'}, {"python", 1, 0, 'p'}, {"pythons", 1, 0, 'y'}, {0, 0, 0, 0}};
 
 static void print_all(const struct registry *reg, bool hidden) {
     printf("workloads\n");
@@ -55,27 +59,24 @@ static int print_one(struct registry *reg, const char *python, bool hidden, stru
     return 0;
 }
 
-int cmd_list(int argc, char **argv) {
+static int cmd_list(int argc, char **argv) {
     struct registry *reg = malloc(sizeof *reg);
     const char *python = default_python(), *pythons = NULL;
     struct err err = {0};
     bool hidden = false;
-    int code = GB_OK;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            fputs(help, stdout);
-            free(reg);
-            return GB_OK;
-        }
-        if (!strcmp(argv[i], "--all"))
+    int code = GB_OK, option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'a')
             hidden = true;
-        else if (!strcmp(argv[i], "--python") && i + 1 < argc)
-            python = argv[++i];
-        else if (!strcmp(argv[i], "--pythons") && i + 1 < argc)
-            pythons = argv[++i];
+        else if (option == 'p')
+            python = optarg;
+        else if (option == 'y')
+            pythons = optarg;
         else
-            err_set(&err, GB_USAGE, "unknown argument '%s'; see gilbench list --help", argv[i]);
+            err_set(&err, GB_USAGE, "see gilbench list --help");
     }
+    if (optind < argc)
+        err_set(&err, GB_USAGE, "unknown argument '%s'; see gilbench list --help", argv[optind]);
     if (!reg)
         err_set(&err, GB_RUNTIME, "out of memory");
     if (err.code ||
@@ -84,3 +85,6 @@ int cmd_list(int argc, char **argv) {
     free(reg);
     return code;
 }
+
+const struct verb verb_list = {
+    "list", "workloads, models and stores, and what can run here", cmd_list, help, known, ""};

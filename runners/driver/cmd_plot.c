@@ -82,19 +82,15 @@ static int draw_all(const struct registry *reg, const struct runset *run, const 
     return failed ? -1 : 0;
 }
 
-int cmd_plot(int argc, char **argv) {
+static int cmd_plot(int argc, char **argv) {
     char file[PATH_MAX], folder[PATH_MAX], plots[PATH_MAX + 8];
     struct registry *reg = calloc(1, sizeof *reg);
     struct runset run = {0};
     struct err err = {0};
     int code = GB_OK;
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        fputs(help, stdout);
-        free(reg);
-        return GB_OK;
-    }
-    if (!reg || registry_places(reg, &err) < 0 ||
-        find_results(argc > 1 ? argv[1] : "results/latest", file, folder, sizeof file, &err) < 0 ||
+    if (!reg || no_options(argc, argv, &err) < 0 || registry_places(reg, &err) < 0 ||
+        find_results(optind < argc ? argv[optind] : "results/latest", file, folder, sizeof file,
+                     &err) < 0 ||
         results_read(file, &run, &err) < 0) {
         code = complain(&err);
     } else {
@@ -110,3 +106,5 @@ int cmd_plot(int argc, char **argv) {
     free(reg);
     return code;
 }
+
+const struct verb verb_plot = {"plot", "draw the pictures of a run", cmd_plot, help, NULL, ""};

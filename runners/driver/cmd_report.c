@@ -247,11 +247,12 @@ static int report(const char *arg, struct err *err) {
     return failed ? -1 : 0;
 }
 
-int cmd_report(int argc, char **argv) {
+static int cmd_report(int argc, char **argv) {
     struct err err = {0};
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        fputs(help, stdout);
-        return GB_OK;
-    }
-    return report(argc > 1 ? argv[1] : "results/latest", &err) < 0 ? complain(&err) : GB_OK;
+    return no_options(argc, argv, &err) < 0 ||
+                   report(optind < argc ? argv[optind] : "results/latest", &err) < 0
+               ? complain(&err)
+               : GB_OK;
 }
+
+const struct verb verb_report = {"report", "write the report of a run", cmd_report, help, NULL, ""};

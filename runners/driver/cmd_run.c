@@ -31,17 +31,17 @@ static const char help[] =
     "      --reps N        processes for each cell, instead of the matrix' number\n"
     "      --seed N        of data, plan and intervals, instead of the matrix' number\n"
     "      --timeout S     for each sample and each set-up, instead of the matrix' number\n"
-    "      --store NAME    embedded (default) or redis, for client workloads\n"
+    "      --store embedded|redis  for client workloads\n"
     "      --python EXE    interpreter to measure (default: $PYTHON or python3)\n"
-    "      --workload FILE a workload of your own: see docs/examples/my_workload.py; without a "
+    "      --workload FILE  a workload of your own: see docs/examples/my_workload.py; without a "
     "matrix, "
     "every model that can run it\n"
-    "      --pythons WORDS several interpreters, as 'python3.11 python3.13t'; auto: all that are "
+    "      --pythons WORDS  several interpreters, as 'python3.11 python3.13t'; auto: all that are "
     "found\n"
-    "      --bind POLICY   which PUs cells get: compact, scatter, core, pu, or a list as 0,2,4-7; "
+    "      --bind compact|scatter|core|pu|LIST  which PUs cells get; a list is 0,2,4-7; "
     "`gilbench topology` shows them\n"
     "      --require       a cell that cannot run here is an error\n"
-    "      --progress HOW  auto, plain or none\n"
+    "      --progress auto|plain|none  a bar, a line now and then, or nothing\n"
     "\n"
     "Cells of servers take rate = requests/s (open loop; 0: closed) and arrivals = constant or "
     "poisson: "
@@ -146,22 +146,17 @@ static int set_option(struct options *o, int option, struct err *err) {
     }
 }
 
-/* 1: help was printed. */
+static const struct option known[] = {
+    {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},  {"only", 1, 0, 'O'},     {"reps", 1, 0, 'n'},
+    {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'}, {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},
+    {"require", 0, 0, 'q'},  {"pythons", 1, 0, 'y'}, {"workload", 1, 0, 'w'}, {"bind", 1, 0, 'b'},
+    {"progress", 1, 0, 'P'}, {0, 0, 0, 0},
+};
+
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
-    static const struct option known[] = {
-        {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},   {"only", 1, 0, 'O'},
-        {"reps", 1, 0, 'n'},     {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
-        {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},   {"require", 0, 0, 'q'},
-        {"pythons", 1, 0, 'y'},  {"workload", 1, 0, 'w'}, {"bind", 1, 0, 'b'},
-        {"progress", 1, 0, 'P'}, {"help", 0, 0, 'h'},     {0, 0, 0, 0},
-    };
     int option;
     *o = (struct options){.store = "embedded", .python = default_python(), .seed = -1};
-    while ((option = getopt_long(argc, argv, "o:h", known, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return 1;
-        }
+    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
         if (set_option(o, option, err) < 0)
             return -1;
     }
@@ -504,15 +499,15 @@ static int open_session(struct session *s, struct err *err) {
     return bind_machine(s, err) < 0 ? -1 : open_pythons(s, err);
 }
 
-int cmd_run(int argc, char **argv) {
+static int cmd_run(int argc, char **argv) {
     struct session *s = calloc(1, sizeof *s);
     struct err err = {0};
-    int code = GB_RUNTIME, parsed;
+    int code = GB_RUNTIME;
     if (!s)
         return complain(&(struct err){GB_RUNTIME, "out of memory"});
-    if ((parsed = parse_options(&s->options, argc, argv, &err)) != 0) {
+    if (parse_options(&s->options, argc, argv, &err) < 0) {
         free(s);
-        return parsed > 0 ? GB_OK : complain(&err);
+        return complain(&err);
     }
     if (open_session(s, &err) < 0 || run_session(s, &err) < 0)
         code = complain(&err);
@@ -530,3 +525,6 @@ int cmd_run(int argc, char **argv) {
     free(s);
     return code;
 }
+
+const struct verb verb_run = {"run", "run a matrix: journal, results, table", cmd_run, help, known,
+                              "o:"};

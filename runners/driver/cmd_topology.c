@@ -4,28 +4,30 @@
 #include "cmd.h"
 #include "pin.h"
 #include <stdio.h>
-#include <string.h>
 
-static const char help[] = "usage: gilbench topology [--bind POLICY]\n"
-                           "\n"
-                           "Prints packages, caches, cores and PUs, and the PUs that cells get, in "
-                           "their order. POLICY: compact, scatter, "
-                           "core, pu or a\nlist of PUs, as for gilbench run.\n"
-                           "\n"
-                           "example: taskset -c 0 gilbench topology\n";
+static const char help[] =
+    "usage: gilbench topology [options]\n"
+    "\n"
+    "Prints packages, caches, cores and PUs, and the PUs that cells get, in their order.\n"
+    "\n"
+    "  --bind compact|scatter|core|pu|LIST  the order, as for gilbench run\n"
+    "\n"
+    "example: taskset -c 0 gilbench topology\n";
+static const struct option known[] = {{"bind", 1, 0, 'b'}, {0, 0, 0, 0}};
 
-int cmd_topology(int argc, char **argv) {
+static int cmd_topology(int argc, char **argv) {
     struct machine machine;
     struct err err = {0};
     const char *policy = NULL;
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        fputs(help, stdout);
-        return GB_OK;
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option != 'b')
+            return complain_usage("topology");
+        policy = optarg;
     }
-    if (argc == 3 && !strcmp(argv[1], "--bind"))
-        policy = argv[2];
-    else if (argc > 1) {
-        err_set(&err, GB_USAGE, "unknown argument '%s'; see gilbench topology --help", argv[1]);
+    if (optind < argc) {
+        err_set(&err, GB_USAGE, "unknown argument '%s'; see gilbench topology --help",
+                argv[optind]);
         return complain(&err);
     }
     if (machine_open(&machine, &err) < 0 || (policy && machine_bind(&machine, policy, &err) < 0))
@@ -34,3 +36,6 @@ int cmd_topology(int argc, char **argv) {
     machine_close(&machine);
     return GB_OK;
 }
+
+const struct verb verb_topology = {
+    "topology", "cores, caches and what is allowed, as text", cmd_topology, help, known, ""};

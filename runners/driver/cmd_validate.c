@@ -33,20 +33,17 @@ static void print_valid(const char *path, const struct document *document) {
     putchar('\n');
 }
 
-int cmd_validate(int argc, char **argv) {
+static int cmd_validate(int argc, char **argv) {
     struct registry *reg = calloc(1, sizeof *reg);
     struct err err = {0};
     int code = GB_OK;
-    if (wants_help(argc, argv, validate_help)) {
-        free(reg);
-        return GB_OK;
-    }
-    if (!reg || registry_places(reg, &err) < 0)
+    if (!reg || no_options(argc, argv, &err) < 0 || registry_places(reg, &err) < 0 ||
+        (optind == argc &&
+         err_set(&err, GB_USAGE, "which files? see gilbench validate --help for an example"))) {
         code = complain(&err);
-    else if (argc < 2)
-        code = complain(
-            &(struct err){GB_USAGE, "which files? see gilbench validate --help for an example"});
-    for (int i = 1; code != GB_RUNTIME && i < argc; i++) {
+        optind = argc;
+    }
+    for (int i = optind; i < argc; i++) {
         struct document document;
         if (document_load(reg->home, argv[i], &document, &err) < 0) {
             int failed = complain(&err);
@@ -59,6 +56,10 @@ int cmd_validate(int argc, char **argv) {
     free(reg);
     return code;
 }
+
+const struct verb verb_validate = {"validate",   "check results and journals against their schema",
+                                   cmd_validate, validate_help,
+                                   NULL,         ""};
 
 /* ---- schema */
 
@@ -84,15 +85,13 @@ static int print_schema(const char *home, const char *name, struct err *err) {
     return err_set(err, GB_USAGE, "there is no schema '%s'; `gilbench schema` lists them", name);
 }
 
-int cmd_schema(int argc, char **argv) {
+static int cmd_schema(int argc, char **argv) {
     struct registry *reg = calloc(1, sizeof *reg);
     struct err err = {0};
     int code = GB_OK;
-    if (wants_help(argc, argv, schema_help)) {
-        free(reg);
-        return GB_OK;
-    }
-    if (argc < 2)
+    if (no_options(argc, argv, &err) < 0)
+        code = complain(&err);
+    else if (argc < 2)
         for (int i = 0; i < document_nkinds; i++)
             printf("%-16s results/%-16s %s\n", document_kinds[i].schema, document_kinds[i].file,
                    document_kinds[i].about);
@@ -103,3 +102,6 @@ int cmd_schema(int argc, char **argv) {
     free(reg);
     return code;
 }
+
+const struct verb verb_schema = {
+    "schema", "print the JSON Schema of results", cmd_schema, schema_help, NULL, ""};

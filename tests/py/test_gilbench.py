@@ -188,7 +188,7 @@ USAGE = [
     ([], 2, "usage: gilbench VERB"),
     (["plot", "/no/such/run"], 2, "no such run"),
     (["report", "/no/such/run"], 2, "no such run"),
-    (["list", "--nope"], 2, "unknown argument '--nope'"),
+    (["list", "--nope"], 2, "unrecognized option '--nope'"),
 ]
 
 
