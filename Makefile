@@ -232,6 +232,10 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 uninstall:  ## Remove what `make install` installed
 	$(Q)rm -rf $(HOUSE) && rm -f $(DESTDIR)$(PREFIX)/bin/gilbench $(MAN) $(BASH) $(ZSH)
 
+docs: ext programs  ## Make the reference from the code: build/docs/reference; every block of the documents is run by the tests
+	@scripts/setup --for bench --python "$(PYTHON)"
+	@$(VENV)/bin/python scripts/docs build
+
 # ---- Everyday
 env:  ## Print the exports that put this tree on PYTHONPATH and PATH: eval "$(make -s env)"
 	@echo 'export PYTHONPATH="$(CURDIR)/$(BUILD)/python$${PYTHONPATH:+:$$PYTHONPATH}" PATH="$(CURDIR)/$(BUILD):$$PATH"'

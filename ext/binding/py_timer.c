@@ -272,6 +272,7 @@ static PyType_Slot timer_slots[] = {
     {Py_tp_traverse, timer_traverse},
     {Py_tp_methods, timer_methods},
     {Py_tp_getset, timer_getset},
+    {Py_tp_doc, (void *)"A call that is to come, made by Loop.call_later() and Loop.call_at()."},
     {0, NULL},
 };
 
