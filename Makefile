@@ -122,10 +122,11 @@ $(BUILD)/echo-uring: $(call objects,runners/echo/server_uring.c)
 	$(program) $(LIBS_uring)
 
 # What the driver says of its own build: one small object, remade only when the answer changes.
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ext/cpromise/_version.py)
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 $(BUILD)/version.c: FORCE
-	$(Q)mkdir -p $(@D) && printf 'const char gb_commit[] = "%s";\nconst char gb_cflags[] = "%s";\nconst char gb_compiler[] = "%s";\n' \
-	  '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	$(Q)mkdir -p $(@D) && printf 'const char gb_version[] = "%s";\nconst char gb_commit[] = "%s";\nconst char gb_cflags[] = "%s";\nconst char gb_compiler[] = "%s";\n' \
+	  '$(VERSION)' '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 # What the sources are, for the driver to compare with what a process says that it runs.
@@ -227,6 +228,8 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 	$(Q)install -m 644 results/*.json $(HOUSE)/results/
 	$(Q)install scripts/ab_build scripts/relink_cc $(HOUSE)/scripts/
 	$(Q)install -m 644 workloads/*.py workloads/*.js $(HOUSE)/workloads/
+	$(Q)install -d $(dir $(MAN) $(BASH) $(ZSH)) && $(HOUSE)/bin/gilbench help --man > $(MAN)
+	$(Q)$(HOUSE)/bin/gilbench completion bash > $(BASH) && $(HOUSE)/bin/gilbench completion zsh > $(ZSH)
 	$(Q)ln -sfn ../lib/gilbench/bin/gilbench $(DESTDIR)$(PREFIX)/bin/gilbench
 
 uninstall:  ## Remove what `make install` installed

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-extern const char gb_commit[];
+extern const char gb_version[];
 
 /* Of standard output; what is no terminal is read in editors, which are wide enough for 100. */
 static int width(void) {
@@ -24,7 +24,7 @@ void print_usage(FILE *to) {
           to);
     for (int i = 0; verbs[i]; i++)
         fprintf(to, "  %-11s %s\n", verbs[i]->name, verbs[i]->about);
-    fputs("\n`gilbench VERB --help` tells more.\n\nexample: gilbench run smoke\n", to);
+    fputs("\n`gilbench VERB --help` tells more; --version.\n\nexample: gilbench run smoke\n", to);
 }
 
 void print_help(const struct verb *verb) {
@@ -54,7 +54,7 @@ static int run_help(int argc, char **argv) {
         man = true;
     }
     if (man) {
-        manual_page(stdout, gb_commit);
+        manual_page(stdout, gb_version);
     } else if (optind == argc) {
         print_usage(stdout);
     } else if ((verb = verb_find(argv[optind]))) {

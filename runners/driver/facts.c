@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-extern const char gb_commit[], gb_cflags[], gb_compiler[];
+extern const char gb_version[], gb_commit[], gb_cflags[], gb_compiler[];
 
 void fact_add(struct runset *run, const char *key, const char *value) {
     struct fact *fact = &run->facts[run->nfacts];
@@ -79,6 +79,7 @@ void facts_of_machine(struct runset *run, const struct machine *machine) {
 void facts_of_build(struct runset *run, const struct registry *reg) {
     fact_add(run, "python", reg->python_version);
     fact_add(run, "python_free_threaded_build", reg->free_threaded ? "yes" : "no");
+    fact_add(run, "version", gb_version);
     fact_add(run, "commit", gb_commit);
     fact_add(run, "compiler", gb_compiler);
     fact_add(run, "cflags", gb_cflags);

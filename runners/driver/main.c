@@ -2,6 +2,8 @@
 #include "cmd.h"
 #include <string.h>
 
+extern const char gb_version[], gb_commit[];
+
 static bool is_help(const char *word) {
     return !strcmp(word, "--help") || !strcmp(word, "-h");
 }
@@ -22,6 +24,10 @@ int main(int argc, char **argv) {
     }
     if (is_help(argv[1])) {
         print_usage(stdout);
+        return GB_OK;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("gilbench %s (%s)\n", gb_version, gb_commit);
         return GB_OK;
     }
     if (!verb) {

@@ -56,8 +56,7 @@ def test_the_reference_has_all_that_there_is(tmp_path):
     api, cli, schema = ((tmp_path / f"{name}.md").read_text() for name in ("api", "cli", "schema"))
     assert [name for name in cpromise.__all__ if not re.search(rf"^## {name}\b", api, re.M)] == []
     assert "### Promise.all_settled\n" in api and "The list of all outcomes" in api
-    main = (HOME / "runners" / "driver" / "main.c").read_text()
-    verbs = re.findall(r'^    \{"(\w+)", cmd_', main, re.M)
+    verbs = re.findall(r"&verb_(\w+)", (HOME / "runners" / "driver" / "verbs.c").read_text())
     assert len(verbs) > 10 and [verb for verb in verbs if f"## gilbench {verb}\n\n```text\nusage:" not in cli] == []
     assert "### cell\n" in schema and "| `benchmarks` | array of [cell](#cell) |  |  |" in schema
 

@@ -21,6 +21,7 @@ workers = 1
 ops = 20
 n = 6
 """
+PAPERS = ["share/man/man1/gilbench.1", "share/bash-completion/completions/gilbench", "share/zsh/site-functions/_gilbench"]
 # what is built into the interpreter, and what every start of it imports
 FREE = {"_collections_abc", "abc", "codecs", "genericpath", "io", "os", "os.path", "posixpath", "stat", *sys.builtin_module_names}
 
@@ -64,6 +65,15 @@ def test_an_installed_gilbench_runs_without_its_source_and_without_cpromise(inst
     assert outside(tmp_path, gilbench, "validate", "results/latest/results.json").returncode == 0
     assert outside(tmp_path, gilbench, "report").returncode == 0
     assert snapshot(installed) == before  # results are kept where it was called
+
+
+def test_the_papers_are_installed_and_the_version_is_that_of_the_package(installed, tmp_path):
+    import cpromise
+
+    done = outside(tmp_path, installed / "bin" / "gilbench", "--version")
+    assert done.stdout.startswith(f"gilbench {cpromise.__version__} ("), done
+    texts = [(installed / paper).read_text() for paper in PAPERS]
+    assert f'"gilbench {cpromise.__version__}"' in texts[0] and "_gilbench()" in texts[1] and texts[2].startswith("#compdef gilbench")
 
 
 def test_a_program_that_lost_its_house_says_so(tmp_path):
