@@ -103,7 +103,7 @@ $(BUILD)/reference: $(call objects,workloads/reference.c $(WORKLOADS))
 	$(program) $(LIBS_workloads)
 $(BUILD)/store: $(call objects,runners/load/store.c runners/load/table.c $(CHILD))
 	$(program) $(LIBS_workloads)
-$(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c runners/load/open.c runners/load/arrival.c runners/stats/rng.c $(CHILD))
+$(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c runners/load/known.c runners/load/open.c runners/load/arrival.c runners/stats/rng.c $(CHILD))
 	$(program) $(LIBS_workloads)
 $(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c $(CHILD))
 	$(program) $(LIBS_workloads) -pthread

@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct workload *const workloads[] = {&cpu_queens,  &cpu_sha256, &cpu_grain, &loop_steps,
-                                            &io_employee, &io_echo,    NULL};
+                                            &io_employee, &io_echo,    &io_http,   &mix_cross,
+                                            &mix_convoy,  &mix_fibsrv, &mix_block, NULL};
 
 const struct param common_params[] = {
     {"ops", 100, 1, 1000000000, "ops in a sample"},

@@ -5,15 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_SIZE = 4 };
-
 struct frames {
     uint64_t seed;
     size_t size;
 };
 
 static const struct param params[] = {
-    {"bytes", 1024, LENGTH_SIZE, OP_RESULT_MAX, "size of a frame, its length field included"},
+    {"bytes", 1024, FRAME_HEAD, OP_RESULT_MAX, "size of a frame, its length field included"},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -28,7 +26,7 @@ static void *setup(const struct args *args) {
 
 /* Marsaglia's xorshift64 (13, 7, 17), eight bytes a step, little endian: the load generator must
  * not become the bottleneck. The start is made odd, since 0 would stay 0. */
-static void fill(unsigned char *payload, size_t size, uint64_t seed, uint64_t id) {
+void fill_payload(unsigned char *payload, size_t size, uint64_t seed, uint64_t id) {
     uint64_t x = ((seed << 32) ^ ((id + 1) * 0x9e3779b97f4a7c15u)) | 1;
     for (size_t i = 0; i < size; i += sizeof x) {
         uint64_t word;
@@ -40,11 +38,15 @@ static void fill(unsigned char *payload, size_t size, uint64_t seed, uint64_t id
     }
 }
 
+void make_frame(unsigned char *frame, size_t size, uint64_t seed, uint64_t id) {
+    for (int i = 0; i < FRAME_HEAD; i++)
+        frame[i] = (unsigned char)(size >> (8 * i));
+    fill_payload(frame + FRAME_HEAD, size - FRAME_HEAD, seed, id);
+}
+
 static enum op_class op(const void *opaque, uint64_t id, unsigned char *result, size_t *size) {
     const struct frames *state = opaque;
-    for (int i = 0; i < LENGTH_SIZE; i++)
-        result[i] = (unsigned char)(state->size >> (8 * i));
-    fill(result + LENGTH_SIZE, state->size - LENGTH_SIZE, state->seed, id);
+    make_frame(result, state->size, state->seed, id);
     *size = state->size;
     return OP_HIT;
 }

@@ -42,6 +42,8 @@ struct param_words {
     const char *key, *const *words; /* ended by NULL */
 };
 
+struct talk;
+
 struct workload {
     const char *name, *kind, *about; /* kind: cpu, client or server */
     const struct param *params;      /* beside those that all workloads share */
@@ -51,9 +53,15 @@ struct workload {
     /* Writes the result of op `id` to result (OP_RESULT_MAX bytes) and its size to *size. Any
      * thread. */
     enum op_class (*op)(const void *state, uint64_t id, unsigned char *result, size_t *size);
+    /* server: how requests and answers look; NULL: an answer is the request again, and is op's. */
+    const struct talk *talk;
+    /* server: what the threads beside it do again and again, or NULL. The number is what came out.
+     */
+    uint64_t (*spin)(const void *state);
 };
 
 extern const struct workload cpu_queens, cpu_sha256, cpu_grain, loop_steps, io_employee, io_echo;
+extern const struct workload io_http, mix_cross, mix_convoy, mix_fibsrv, mix_block;
 
 /* All of them, ended by NULL. */
 extern const struct workload *const workloads[];
@@ -85,6 +93,12 @@ void tally_merge(struct tally *into, const struct tally *from);
 
 /* The generator of workload data: x -> (1103515245 x + 12345) mod 2^31. */
 uint32_t lcg(uint32_t x);
+
+/* ---- io_echo and others: bytes that differ from op to op, and a frame of them: its size (four
+ * bytes, little endian), then bytes. */
+enum { FRAME_HEAD = 4 };
+void fill_payload(unsigned char *payload, size_t size, uint64_t seed, uint64_t id);
+void make_frame(unsigned char *frame, size_t size, uint64_t seed, uint64_t id);
 
 /* ---- io_employee: what the store holds. Employee i is emp<i, six digits>; a leaver is gone<i>,
  * whose id still stands in the store, but leads nowhere. */

@@ -32,6 +32,9 @@ void child_client_sample(int64_t ns, const struct tally *tally, const struct cli
 void child_latency(const struct hist *hist);
 /* From when it was due (open loop); stands before the other. */
 void child_corrected_latency(const struct hist *hist);
+/* Of the requests that the workload calls heavy: from when they were due in open loop, else from
+ * when they were begun. Stands before the uncorrected one, which is then of the others. */
+void child_heavy_latency(const struct hist *hist);
 /* The second attest, and bye. */
 void child_end(void);
 /* Says what went wrong and exits 1. */

@@ -1,12 +1,12 @@
-/* load.c - the load generator: `concurrency` connections, one op in flight on each, one thread,
- * epoll. In closed loop a connection begins its next op when the last has come back; with a rate
+/* load.c - the load generator: `concurrency` connections, one op in flight on each (and those of the
+ * workload's heavy clients), one thread, epoll. In closed loop a connection begins its next op when the last has come back; with a rate
  * the loop is open, and ops are due when they are due (open.h).
  *
  *   load WORKLOAD MODEL target_port=N ops=N concurrency=N seed=N bytes=N [rate=N] [arrivals=KIND]
  *
- * Making a frame lies between two ops, outside the latency of both, but inside the wall time of the
- * sample. The digest is taken after the clock has stopped: an op is finished only when every byte
- * of its frame has come back, so the frames of the finished ops are what came back. */
+ * Making a request lies between two ops, outside the latency of both, but inside the wall time of
+ * the sample. The digest is taken after the clock has stopped: an op is finished only when its
+ * result was right in every byte, so the results of the finished ops are what came back. */
 #include "conn.h"
 #include <errno.h>
 #include <stdio.h>
@@ -83,8 +83,13 @@ static struct tally tally_of(const struct load *load) {
     struct tally tally = {0};
     size_t size;
     for (int64_t i = 0; i < load->finished; i++) {
-        enum op_class class = load->workload->op(load->state, load->ids[i], frame, &size);
-        tally_add(&tally, load->ids[i], class, frame, size);
+        const unsigned char *result = frame;
+        enum op_class class;
+        if (load->workload->talk)
+            result = known_result(&load->known, load->ids[i], &class, &size);
+        else
+            class = load->workload->op(load->state, load->ids[i], frame, &size);
+        tally_add(&tally, load->ids[i], class, result, size);
     }
     return tally;
 }
@@ -97,7 +102,7 @@ static int64_t cpu_ns(void) {
 
 static void begin_sample(struct load *load, struct conn *conns, int count, int64_t start) {
     load->begun = load->finished = 0;
-    memset(&load->uncorrected, 0, sizeof load->uncorrected);
+    load->uncorrected = load->heavy = (struct hist){{0}};
     if (load->open)
         open_restart(load->open, start);
     for (int i = 0; i < count; i++) {
@@ -119,18 +124,26 @@ static void report(const struct load *load, int64_t ns, int64_t cpu) {
     child_client_sample(ns, &tally, &client);
     if (load->open)
         child_corrected_latency(&load->open->corrected);
+    if (hist_count(&load->heavy))
+        child_heavy_latency(&load->heavy);
     child_latency(&load->uncorrected);
 }
 
 static void run_sample(struct load *load, struct conn *conns, int count, int epoll) {
     int64_t start = now_ns(), cpu = cpu_ns();
     begin_sample(load, conns, count, start);
-    while (load->finished < load->ops) {
+    while (load->finished < load->ops || load->background) {
         send_due(load);
-        if (load->finished < load->ops)
+        if (load->finished < load->ops || load->background)
             wait_and_handle(load, epoll);
     }
-    report(load, now_ns() - start, cpu_ns() - cpu);
+    report(load, load->end_ns - start, cpu_ns() - cpu);
+}
+
+/* How many connections ask for what is heavy, behind those that do the ops. */
+static int background_of(const struct load *load) {
+    const struct talk *talk = load->workload->talk;
+    return talk && talk->background ? talk->background(load->state) : 0;
 }
 
 /* Takes `arrivals=KIND` out of the command line, whose other values are numbers. */
@@ -157,7 +170,8 @@ int main(int argc, char **argv) {
     static struct open open;
     enum arrival_kind kind = take_arrivals(&argc, argv);
     struct child_args cmd = child_args(argc, argv, own);
-    int count = (int)args_int(&cmd.args, "concurrency"), epoll = epoll_create1(EPOLL_CLOEXEC);
+    int ordinary = (int)args_int(&cmd.args, "concurrency"), count,
+        epoll = epoll_create1(EPOLL_CLOEXEC);
     struct conn *conns;
     child_begin();
     load.workload = cmd.args.workload;
@@ -171,7 +185,12 @@ int main(int argc, char **argv) {
     }
     if (epoll < 0 || !load.ids || !(load.state = load.workload->setup(&cmd.args)))
         child_fail("set-up of the load generator: %s", strerror(errno));
+    if (load.workload->talk && !known_open(&load.known, load.workload, load.state, load.ops))
+        child_fail("out of memory for the results of %lld ops", (long long)load.ops);
+    count = ordinary + background_of(&load);
     conns = open_all(count, (int)args_int(&cmd.args, "target_port"), epoll);
+    for (int i = ordinary; i < count; i++)
+        conns[i].background = true;
     watch(epoll, child_fd(), 0, NULL);
     child_attest();
     child_ready(0);
@@ -179,6 +198,7 @@ int main(int argc, char **argv) {
         run_sample(&load, conns, count, epoll);
     child_end();
     close_all(conns, count);
+    known_close(&load.known);
     free(load.ids);
     free(load.state);
     return 0;

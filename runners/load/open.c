@@ -30,11 +30,6 @@ void open_sends(struct open *open, const struct conn *conn) {
     hist_add(&open->late, (uint64_t)(conn->start_ns - possible));
 }
 
-void open_finish(struct open *open, struct conn *conn, int64_t now) {
-    hist_add(&open->corrected, (uint64_t)(now - conn->due_ns));
-    conn->idle_ns = now;
-}
-
 struct conn *open_next(struct open *open, int64_t now) {
     struct conn *conn = open->idle;
     if (!conn || now < open->due_ns)

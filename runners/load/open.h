@@ -15,7 +15,7 @@ struct open {
     int64_t start_ns, due_ns;       /* of the sample; of the next request (CLOCK_MONOTONIC) */
     int64_t last_due_ns;            /* of the last request that was given out */
     int64_t waited;                 /* requests that were due when no connection was idle */
-    struct hist corrected;          /* from the due instant until all was back */
+    struct hist corrected;          /* from the due instant until all was back; not of heavy ones */
     struct hist late;               /* what this program itself added: see open_take */
     struct conn *idle, **last_idle; /* a queue */
 };
@@ -27,8 +27,6 @@ bool open_take(struct open *open, struct conn *conn);
 /* The request of conn is about to be sent: how late that is, beyond the instant at which it was due
  * or at which the connection got free, whichever is later. */
 void open_sends(struct open *open, const struct conn *conn);
-/* The answer of conn is complete. */
-void open_finish(struct open *open, struct conn *conn, int64_t now);
 /* The next idle connection, if a request is due; NULL: nothing to do yet. */
 struct conn *open_next(struct open *open, int64_t now);
 /* Nanoseconds until something is due; -1: no connection is idle, so only an answer matters. */
