@@ -1,26 +1,23 @@
 /* c_loop.c - the ceiling: cpromise's loop and promises (ext/core) without Python, on one thread.
  *
  * client (io_employee): each connection asks for an id and then for a record, as a chain of
- * promises: a question is a promise, what is done with its answer is the reaction on it. server
- * (io_echo): reads and writes are operations of the loop. Everything lives in the connection, so a
- * reference needs no count. */
-#include "../../ext/core/cp.h"
-#include "../load/child.h"
+ * promises: a question is a promise, what is done with its answer is the reaction on it.
+ * Everything lives in the connection, so a reference needs no count. Servers: c_loop_server.c. */
+#include "c_loop.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FRAME = 65536, ROOM = RECORD_MAX + 64 };
+enum { ROOM = RECORD_MAX + 64 };
 
 typedef void (*step_fn)(struct cp_promise *reaction);
 
-static struct cp_loop loop;
+struct cp_loop loop;
 
 /* ---- The host: a reaction is a function */
 
@@ -32,10 +29,13 @@ static int run_job(struct cp_loop *l, struct cp_job *job) {
     return 0;
 }
 
-static int no_timer(struct cp_loop *l, struct cp_timer *timer) {
-    (void)l, (void)timer;
+static int fire(struct cp_loop *l, struct cp_timer *timer) {
+    struct alarm *alarm = cp_container_of(timer, struct alarm, timer);
+    (void)l;
+    alarm->ring(alarm);
     return 0;
 }
+
 static int nothing(struct cp_loop *l) {
     (void)l;
     return 0;
@@ -45,7 +45,7 @@ static void around_wait(struct cp_loop *l) {
 }
 
 static const struct cp_host host = {.run = run_job,
-                                    .fire = no_timer,
+                                    .fire = fire,
                                     .unhandled = nothing,
                                     .breathe = nothing,
                                     .before_wait = around_wait,
@@ -67,13 +67,13 @@ static void open_loop(void) {
         child_fail("the loop cannot be opened: %s", strerror(-failed));
 }
 
-static void step(void) {
+void loop_step(void) {
     int failed = cp_loop_step(&loop, CP_FOREVER);
     if (failed < 0)
         child_fail("the loop ended: %s", strerror(-failed));
 }
 
-static void take_over(struct cp_io *io, int fd) {
+void loop_take_over(struct cp_io *io, int fd) {
     int failed;
     fcntl(fd, F_SETFL, O_NONBLOCK);
     if ((failed = cp_io_open(&loop, io, fd)) < 0)
@@ -235,7 +235,7 @@ static void run_sample(struct sample *sample, struct client *clients, int count)
     for (int i = 0; i < count; i++)
         begin_op(&clients[i]);
     while (sample->done < sample->ops)
-        step();
+        loop_step();
     child_sample(now_ns() - start, &sample->tally);
     child_latency(&sample->latency);
 }
@@ -251,7 +251,7 @@ static void run_client(const struct args *args) {
     sample.employees = args_int(args, "employees");
     for (int i = 0; i < count; i++) {
         clients[i].sample = &sample;
-        take_over(&clients[i].io, connect_to((int)args_int(args, "store_port")));
+        loop_take_over(&clients[i].io, connect_to((int)args_int(args, "store_port")));
     }
     child_attest();
     child_ready(0);
@@ -261,113 +261,6 @@ static void run_client(const struct args *args) {
     for (int i = 0; i < count; i++)
         cp_io_close(&loop, &clients[i].io);
     free(clients);
-}
-
-/* ---- server */
-
-struct connection {
-    struct cp_io io;
-    struct cp_op op; /* one at a time: a read, then the write of what it gave */
-    char bytes[FRAME];
-};
-
-static struct cp_io listener;
-static struct cp_op accepting;
-static atomic_bool over;
-
-static int on_moved(struct cp_loop *l, struct cp_op *op);
-
-/* Submits until something has to be waited for. */
-static void go_on(struct connection *c) {
-    for (;;) {
-        bool read = c->op.kind == CP_OP_RECV;
-        if (c->op.result <= 0) {
-            cp_io_close(&loop, &c->io);
-            free(c);
-            return;
-        }
-        c->op = (struct cp_op){.kind = read ? CP_OP_SEND : CP_OP_RECV,
-                               .buf = c->bytes,
-                               .len = read ? (size_t)c->op.result : FRAME,
-                               .done = on_moved};
-        switch (cp_io_submit(&loop, &c->io, &c->op)) {
-        case 0:
-            return;
-        case 1:
-            break;
-        default:
-            c->op.result = -1;
-        }
-    }
-}
-
-static int on_moved(struct cp_loop *l, struct cp_op *op) {
-    (void)l;
-    go_on(cp_container_of(op, struct connection, op));
-    return 0;
-}
-
-static void welcome(int fd) {
-    struct connection *c = malloc(sizeof *c);
-    if (!c) {
-        close(fd);
-        return;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    take_over(&c->io, fd);
-    c->op = (struct cp_op){.kind = CP_OP_SEND, .result = 1}; /* a read is next */
-    go_on(c);
-}
-
-static int on_accepted(struct cp_loop *l, struct cp_op *op) {
-    (void)l;
-    do {
-        if (op->result >= 0)
-            welcome((int)op->result);
-        else if (op->result == -ECANCELED)
-            return 0;
-    } while (cp_io_submit(&loop, &listener, op) == 1);
-    return 0;
-}
-
-static int listen_on(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, 4096) < 0)
-        child_fail("port %d: %s", port, strerror(errno));
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    take_over(&listener, fd);
-    return ntohs(address.sin_port);
-}
-
-/* Waits for `stop` where that keeps nobody from working. */
-static void *wait_for_stop(void *unused) {
-    while (child_wait() != CHILD_STOP)
-        ;
-    over = true;
-    if (write(loop.wake_fd, "", 1) < 0)
-        exit(1);
-    return unused;
-}
-
-static void run_server(const struct args *args) {
-    int port = listen_on((int)args_int(args, "port"));
-    pthread_t waiter;
-    accepting = (struct cp_op){.kind = CP_OP_ACCEPT, .done = on_accepted};
-    if (cp_io_submit(&loop, &listener, &accepting) == 1)
-        on_accepted(&loop, &accepting);
-    child_attest();
-    child_ready(port);
-    if (pthread_create(&waiter, NULL, wait_for_stop, NULL))
-        child_fail("cannot start the thread that waits for the driver");
-    while (!over)
-        step();
-    pthread_join(waiter, NULL);
-    child_end();
 }
 
 static const struct param own[] = {
@@ -382,8 +275,8 @@ int main(int argc, char **argv) {
     open_loop();
     if (!strcmp(cmd.args.workload->name, "io_employee"))
         run_client(&cmd.args);
-    else if (!strcmp(cmd.args.workload->name, "io_echo"))
-        run_server(&cmd.args);
+    else if (!strcmp(cmd.args.workload->kind, "server"))
+        loop_serve(&cmd.args);
     else
         child_fail("cloop does not run %s", cmd.args.workload->name);
     return 0;

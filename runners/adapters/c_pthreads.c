@@ -3,9 +3,10 @@
  *
  * cpu: `workers` threads take op numbers from one atomic counter. server: a thread for each
  * connection, blocking. */
-#include "../load/child.h"
-#include <arpa/inet.h>
+#include "../../workloads/talk.h"
+#include "c_server.h"
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 struct worker {
@@ -124,7 +126,11 @@ static void run_cpu(const struct args *args) {
 
 /* ---- server */
 
-static bool send_all(int fd, const char *bytes, size_t size) {
+static const struct workload *served;
+static void *served_state;
+
+static bool send_all(int fd, const void *from, size_t size) {
+    const char *bytes = from;
     while (size) {
         ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
@@ -137,13 +143,54 @@ static bool send_all(int fd, const char *bytes, size_t size) {
     return true;
 }
 
-static void *echo(void *arg) {
-    int fd = (int)(intptr_t)arg;
+static void echo(int fd) {
     char bytes[65536];
     ssize_t n;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0 && send_all(fd, bytes, (size_t)n))
         ;
+}
+
+static bool answer(int fd, const struct request *request, unsigned char *bytes) {
+    struct timespec wait = {request->wait_us / 1000000, request->wait_us % 1000000 * 1000};
+    while (request->wait_us && nanosleep(&wait, &wait) < 0 && errno == EINTR)
+        ;
+    return send_all(fd, bytes, served->talk->answer(served_state, request, bytes));
+}
+
+/* Answers the requests that have come as a whole; what is left of the last one moves to the front.
+ * False: the connection ends. */
+static bool answer_all(int fd, unsigned char *in, size_t *size, unsigned char *out) {
+    size_t at = 0, used;
+    struct request request;
+    while ((used = served->talk->take(served_state, in + at, *size - at, &request))) {
+        at += used;
+        if (!answer(fd, &request, out) || request.last)
+            return false;
+    }
+    memmove(in, in + at, *size -= at);
+    return true;
+}
+
+static void talk(int fd) {
+    unsigned char *in = malloc(TALK_MAX), *out = malloc(TALK_MAX);
+    size_t size = 0;
+    ssize_t n;
+    while (in && out && (n = recv(fd, in + size, TALK_MAX - size, 0)) > 0) {
+        size += (size_t)n;
+        if (!answer_all(fd, in, &size, out))
+            break;
+    }
+    free(in);
+    free(out);
+}
+
+static void *serve_one(void *arg) {
+    int fd = (int)(intptr_t)arg;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (served->talk)
+        talk(fd);
+    else
+        echo(fd);
     close(fd);
     return NULL;
 }
@@ -153,7 +200,7 @@ static void *accept_all(void *arg) {
     int listener = (int)(intptr_t)arg, fd;
     pthread_t thread;
     while ((fd = accept(listener, NULL, NULL)) >= 0) {
-        if (pthread_create(&thread, NULL, echo, (void *)(intptr_t)fd) == 0)
+        if (pthread_create(&thread, NULL, serve_one, (void *)(intptr_t)fd) == 0)
             pthread_detach(thread);
         else
             close(fd);
@@ -161,22 +208,13 @@ static void *accept_all(void *arg) {
     return NULL;
 }
 
-static int listen_on(int port, int *listener) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    *listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(*listener, (struct sockaddr *)&address, size) < 0 || listen(*listener, 4096) < 0)
-        child_fail("port %d: %s", port, strerror(errno));
-    getsockname(*listener, (struct sockaddr *)&address, &size);
-    return ntohs(address.sin_port);
-}
-
 static void run_server(const struct args *args) {
-    int listener, port = listen_on((int)args_int(args, "port"), &listener);
+    int listener, port = server_listen((int)args_int(args, "port"), &listener);
     pthread_t thread;
+    served = args->workload;
+    if (!(served_state = served->setup(args)))
+        child_fail("out of memory for the workload");
+    server_spin(args, served_state);
     if (pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)listener))
         child_fail("cannot start the accepting thread");
     child_attest();

@@ -51,7 +51,7 @@ static int64_t count_process(const struct trial_context *trial, const struct ab_
             subject_kill(subject);
             return -1;
         }
-        free(sample.hist);
+        sample_free(&sample);
     }
     if (subject_close(subject, err) < 0)
         return -1;

@@ -100,6 +100,8 @@ struct sample {
     struct client client;
     struct hist *hist;      /* uncorrected: from when each op was begun; owned; NULL if none came */
     struct hist *corrected; /* open loop: from when each op was due; owned; else NULL */
+    struct hist *heavy; /* of requests that the workload calls heavy, which are in neither of the
+                             * others; corrected in open loop; owned; NULL if there were none */
     bool warmup;
 };
 
@@ -149,6 +151,7 @@ struct result {
     struct estimate startup_ns, peak_rss_b, pss_b;
     struct latencies uncorrected; /* from when an op was begun: knows nothing of how it waited */
     struct latencies corrected;   /* open loop only: from when it was due */
+    struct latencies heavy;       /* of the requests that the workload calls heavy */
     struct estimate offered_ops_per_s; /* open loop only; ops_per_s is what was achieved */
     struct estimate client_cpu_share;  /* of one core, by the load generator */
     struct estimate client_late_ns;    /* open loop only: 99th percentile of its own lateness */

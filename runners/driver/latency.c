@@ -48,17 +48,23 @@ int check_load_params(const struct cell *cell, char *why, size_t room) {
 
 enum { PERCENTILES = 6 };
 
-static void merge(struct hist *merged, const struct rep *rep, bool corrected) {
+enum of { UNCORRECTED, CORRECTED, HEAVY };
+
+static const struct hist *hist_of(const struct sample *s, enum of of) {
+    return of == CORRECTED ? s->corrected : of == HEAVY ? s->heavy : s->hist;
+}
+
+static void merge(struct hist *merged, const struct rep *rep, enum of of) {
     memset(merged, 0, sizeof *merged);
     for (int i = 0; i < rep->nsamples; i++) {
         const struct sample *s = &rep->samples[i];
-        const struct hist *hist = corrected ? s->corrected : s->hist;
+        const struct hist *hist = hist_of(s, of);
         if (!s->warmup && hist)
             hist_merge(merged, hist);
     }
 }
 
-static void estimate_percentiles(struct latencies *to, const struct result *r, bool corrected,
+static void estimate_percentiles(struct latencies *to, const struct result *r, enum of of,
                                  uint64_t seed) {
     static const double p[PERCENTILES] = {0.5, 0.9, 0.99, 0.999, 0.9999, 1};
     struct estimate *each[PERCENTILES] = {&to->p50,  &to->p90,   &to->p99,
@@ -68,7 +74,7 @@ static void estimate_percentiles(struct latencies *to, const struct result *r, b
     int n = 0;
     *to = (struct latencies){0};
     for (int i = 0; values && i < r->nreps; i++) {
-        merge(&merged, &r->reps[i], corrected);
+        merge(&merged, &r->reps[i], of);
         if (!hist_count(&merged))
             continue;
         for (int k = 0; k < PERCENTILES; k++)
@@ -123,8 +129,9 @@ static struct estimate estimate_client(const struct result *r,
 }
 
 void estimate_latency(struct result *r, uint64_t seed) {
-    estimate_percentiles(&r->uncorrected, r, false, seed);
-    estimate_percentiles(&r->corrected, r, true, seed);
+    estimate_percentiles(&r->uncorrected, r, UNCORRECTED, seed);
+    estimate_percentiles(&r->corrected, r, CORRECTED, seed);
+    estimate_percentiles(&r->heavy, r, HEAVY, seed);
     r->client_cpu_share = estimate_client(r, share, false, seed);
     r->offered_ops_per_s = estimate_client(r, offered, true, seed);
     r->client_late_ns = estimate_client(r, late, true, seed);

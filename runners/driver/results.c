@@ -48,6 +48,8 @@ static json_t *sample_json(const struct sample *s) {
         json_object_set_new(object, "client", client_json(&s->client));
     if (s->corrected)
         json_object_set_new(object, "latency_corrected_ns_hist", hist_json(s->corrected));
+    if (s->heavy)
+        json_object_set_new(object, "latency_heavy_ns_hist", hist_json(s->heavy));
     return object;
 }
 
@@ -89,12 +91,12 @@ struct named_estimate {
     PERCENTILE(kind, p50), PERCENTILE(kind, p90), PERCENTILE(kind, p99), PERCENTILE(kind, p999),   \
         PERCENTILE(kind, p9999), PERCENTILE(kind, max)
 static const struct named_estimate estimates[] = {
-    NAMED(ops_per_s),         NAMED(cpu_ns_per_op),   NAMED(user_ns_per_op),
-    NAMED(sys_ns_per_op),     NAMED(nvcsw_per_op),    NAMED(nivcsw_per_op),
-    NAMED(startup_ns),        NAMED(peak_rss_b),      NAMED(pss_b),
-    PERCENTILES(uncorrected), PERCENTILES(corrected), NAMED(offered_ops_per_s),
-    NAMED(client_cpu_share),  NAMED(client_late_ns),  NAMED(waited_share),
-    NAMED(parallelism),       NAMED(speedup),
+    NAMED(ops_per_s),         NAMED(cpu_ns_per_op),    NAMED(user_ns_per_op),
+    NAMED(sys_ns_per_op),     NAMED(nvcsw_per_op),     NAMED(nivcsw_per_op),
+    NAMED(startup_ns),        NAMED(peak_rss_b),       NAMED(pss_b),
+    PERCENTILES(uncorrected), PERCENTILES(corrected),  PERCENTILES(heavy),
+    NAMED(offered_ops_per_s), NAMED(client_cpu_share), NAMED(client_late_ns),
+    NAMED(waited_share),      NAMED(parallelism),      NAMED(speedup),
 };
 enum { ESTIMATES = sizeof estimates / sizeof *estimates };
 
@@ -263,6 +265,7 @@ static struct client read_client(const json_t *c) {
 
 static struct sample read_sample(const json_t *s) {
     const json_t *corrected = json_object_get(s, "latency_corrected_ns_hist");
+    const json_t *heavy = json_object_get(s, "latency_heavy_ns_hist");
     const char *digest = json_string_value(json_object_get(s, "digest"));
     return (struct sample){.ns = number(s, "ns"),
                            .ops = number(s, "ops"),
@@ -274,7 +277,8 @@ static struct sample read_sample(const json_t *s) {
                            .usage = read_usage(json_object_get(s, "usage")),
                            .client = read_client(json_object_get(s, "client")),
                            .hist = read_hist(json_object_get(s, "latency_ns_hist")),
-                           .corrected = corrected ? read_hist(corrected) : NULL};
+                           .corrected = corrected ? read_hist(corrected) : NULL,
+                           .heavy = heavy ? read_hist(heavy) : NULL};
 }
 
 static struct attest read_attest(const json_t *object) {

@@ -218,7 +218,8 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
 void sample_free(struct sample *sample) {
     free(sample->hist);
     free(sample->corrected);
-    sample->hist = sample->corrected = NULL;
+    free(sample->heavy);
+    sample->hist = sample->corrected = sample->heavy = NULL;
 }
 
 static struct hist *copy_hist(const struct hist *hist) {
@@ -228,21 +229,22 @@ static struct hist *copy_hist(const struct hist *hist) {
     return copy;
 }
 
-/* One histogram or, in open loop, the corrected one and then the other. */
+/* Up to the uncorrected one, which is the last, and mostly the only one. */
 static int take_latencies(struct trial_state *state, struct child *measured, struct sample *sample,
                           struct err *err) {
-    double timeout = state->cell->timeout_s;
-    if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
-        return -1;
-    if (measured->message.corrected) {
-        sample->corrected = copy_hist(&measured->message.hist);
-        if (!sample->corrected)
-            return err_set(err, GB_RUNTIME, "out of memory");
-        if (child_expect(measured, WIRE_LATENCY, timeout, err) < 0)
+    const struct wire_message *message = &measured->message;
+    while (!sample->hist) {
+        struct hist **to;
+        if (child_expect(measured, WIRE_LATENCY, state->cell->timeout_s, err) < 0)
             return -1;
+        to = message->corrected ? &sample->corrected
+             : message->heavy   ? &sample->heavy
+                                : &sample->hist;
+        free(*to);
+        if (!(*to = copy_hist(&message->hist)))
+            return err_set(err, GB_RUNTIME, "out of memory");
     }
-    sample->hist = copy_hist(&measured->message.hist);
-    return sample->hist ? 0 : err_set(err, GB_RUNTIME, "out of memory");
+    return 0;
 }
 
 static int take_sample(struct trial_state *state, struct sample *taken, struct err *err) {

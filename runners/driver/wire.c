@@ -104,7 +104,8 @@ static int set_buckets(struct hist *hist, const char *value) {
 static int set_latency(struct wire_message *message, const char *key, const char *value) {
     if (!strcmp(key, "kind")) {
         message->corrected = !strcmp(value, "corrected");
-        return message->corrected || !strcmp(value, "uncorrected") ? 0 : -1;
+        message->heavy = !strcmp(value, "heavy");
+        return message->corrected || message->heavy || !strcmp(value, "uncorrected") ? 0 : -1;
     }
     if (!strcmp(key, "unit"))
         return strcmp(value, "ns") ? -1 : 0;

@@ -24,6 +24,7 @@ struct wire_message {
     struct sample sample; /* without usage and histograms */
     struct hist hist;     /* of latency */
     bool corrected;       /* of latency: from when ops were due; the uncorrected one follows */
+    bool heavy;           /* of latency: of the heavy requests; the uncorrected one follows */
     char text[400];       /* of fail */
 };
 
