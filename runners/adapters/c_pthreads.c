@@ -1,8 +1,9 @@
 /* c_pthreads.c - the control: the same work in C on POSIX threads. What this machine can do, an
  * interpreter aside.
  *
- * cpu: `workers` threads take op numbers from one atomic counter. server: a thread for each
- * connection, blocking. */
+ * cpu: `workers` threads take op numbers from one atomic counter; with the variant fresh, a thread
+ * for each op, `workers` of which are begun and then joined. server: a thread for each connection,
+ * blocking. */
 #include "../../workloads/talk.h"
 #include "c_server.h"
 #include <errno.h>
@@ -22,6 +23,11 @@ struct worker {
     struct pool *pool;
     struct tally tally;
     struct hist latency;
+    uint64_t id; /* fresh: of the one op that it does, and what came of it */
+    int64_t start_ns;
+    enum op_class class;
+    unsigned char result[64];
+    size_t size;
 };
 
 struct pool {
@@ -78,6 +84,54 @@ static void run_sample(struct pool *pool, struct worker *workers, int count) {
     child_latency(&latency);
 }
 
+/* A thread for each op. */
+static void *run_one(void *arg) {
+    struct worker *worker = arg;
+    worker->class =
+        worker->pool->workload->op(worker->pool->state, worker->id, worker->result, &worker->size);
+    return NULL;
+}
+
+static void begin_one(struct worker *worker, struct pool *pool, int64_t id) {
+    worker->pool = pool;
+    worker->id = (uint64_t)id;
+    worker->start_ns = now_ns();
+    if (pthread_create(&worker->thread, NULL, run_one, worker))
+        child_fail("cannot start a thread for op %lld", (long long)id);
+}
+
+static void run_fresh_sample(struct pool *pool, struct worker *workers, int count) {
+    static struct hist latency;
+    struct tally tally = {0};
+    int64_t start = now_ns(), ns;
+    memset(&latency, 0, sizeof latency);
+    for (int64_t first = 0; first < pool->ops; first += count) {
+        int batch = pool->ops - first < count ? (int)(pool->ops - first) : count;
+        for (int i = 0; i < batch; i++)
+            begin_one(&workers[i], pool, first + i);
+        for (int i = 0; i < batch; i++) {
+            pthread_join(workers[i].thread, NULL);
+            hist_add(&latency, (uint64_t)(now_ns() - workers[i].start_ns));
+            tally_add(&tally, workers[i].id, workers[i].class, workers[i].result, workers[i].size);
+        }
+    }
+    ns = now_ns() - start;
+    child_sample(ns, &tally);
+    child_latency(&latency);
+}
+
+static void run_fresh(struct pool *pool, int count) {
+    struct worker *workers = calloc((size_t)count, sizeof *workers);
+    if (!workers)
+        child_fail("out of memory for %d threads", count);
+    child_attest();
+    child_ready(0);
+    while (child_wait() == CHILD_GO)
+        run_fresh_sample(pool, workers, count);
+    child_end();
+    free(workers);
+}
+
 static struct worker *start_workers(struct pool *pool, int count) {
     struct worker *workers = calloc((size_t)count, sizeof *workers);
     if (!workers)
@@ -107,13 +161,18 @@ static void check_chunk(const struct args *args) {
             child_fail("chunk=%d: pthreads takes one op at a time", (int)args_int(args, "chunk"));
 }
 
-static void run_cpu(const struct args *args) {
+static void run_cpu(const struct args *args, bool fresh) {
     struct pool pool = {.workload = args->workload, .ops = args_int(args, "ops")};
     int count = (int)args_int(args, "workers");
     struct worker *workers;
     check_chunk(args);
     if (!(pool.state = args->workload->setup(args)))
         child_fail("out of memory for the workload");
+    if (fresh) {
+        run_fresh(&pool, count);
+        free(pool.state);
+        return;
+    }
     workers = start_workers(&pool, count);
     child_attest();
     child_ready(0);
@@ -233,7 +292,7 @@ int main(int argc, char **argv) {
     struct child_args cmd = child_args(argc, argv, own);
     child_begin();
     if (!strcmp(cmd.args.workload->kind, "cpu"))
-        run_cpu(&cmd.args);
+        run_cpu(&cmd.args, !strcmp(cmd.model, "pthreads:fresh"));
     else if (!strcmp(cmd.args.workload->kind, "server"))
         run_server(&cmd.args);
     else

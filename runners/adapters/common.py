@@ -98,6 +98,16 @@ def chunks(params, workers):
     return [range(i, min(i + size, ops)) for i in range(0, ops, size)]
 
 
+def fresh(adapter, tally):
+    """A sample of a model that makes a unit for each op: `workers` are begun, then all are joined. An op's time is from before
+    its unit was made until it was joined."""
+    ops, size = adapter.params["ops"], adapter.size
+    for first in range(0, ops, size):
+        begun = [(op, clock(), adapter.begin(op)) for op in range(first, min(first + size, ops))]
+        for op, start, unit in begun:
+            tally.add(op, "hit", adapter.join(unit), clock() - start)
+
+
 # ---- Attestation
 
 
@@ -287,6 +297,20 @@ class Adapter:
 
     def attest(self):
         return attestation(self.loop, self.build, self.start_method, self.interp)
+
+
+class OnLoop(Adapter):
+    """A model whose ops are steps of one loop: what is timed is the way from one step to the next, not a pool. A workload without
+    steps is one step."""
+
+    async def ops(self, tally, way):
+        """All ops of a sample, one after the other; way(first value, step, steps) is awaited."""
+        begin = getattr(self.work, "begin", lambda op: (op, self.work.op, 1))
+        finish = getattr(self.work, "finish", lambda result: result)
+        for op in range(self.params["ops"]):
+            start = clock()
+            value = await way(*begin(op))
+            tally.add(op, "hit", finish(value), clock() - start)
 
 
 def run_samples(adapter, wire):

@@ -1,4 +1,5 @@
-"""gevent: greenlets on one thread, over sockets that wait without blocking it; cpu ops through its thread pool."""
+"""gevent: greenlets on one thread, over sockets that wait without blocking it; cpu ops through its thread pool, or with the
+variant `greenlet` each in a greenlet of its own."""
 
 import common
 import gevent
@@ -34,7 +35,15 @@ class Gevent(common.Adapter):
             else:
                 tally.add(*self.pool.apply(common.timed, (self.work, op)))
 
+    def begin(self, op):
+        return gevent.spawn(self.work.op, op)
+
+    def join(self, greenlet):
+        return greenlet.get()
+
     def sample(self, tally):
+        if self.variant == "greenlet":
+            return common.fresh(self, tally)
         ops = iter(range(self.params["ops"]))
         gevent.joinall([gevent.spawn(self.one, worker, ops, tally) for worker in range(self.size)], raise_error=True)
 

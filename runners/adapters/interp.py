@@ -1,7 +1,8 @@
 """Subinterpreters with a GIL each, one on every worker thread (PEP 684, Python 3.12 and later).
 
 An interpreter shares no object with another, so ops and results cross as bytes, over pipes that all of them read: a
-message of 16 bytes is a range of ops, and whoever reads it has it.
+message of 16 bytes is a range of ops, and whoever reads it has it. With the variant `fresh` each op has an interpreter
+and a thread that are made for it.
 """
 
 import marshal
@@ -28,9 +29,23 @@ interp.work_for({name!r}, {params!r}, {tasks}, {results})
 """
 
 
+FRESH = """
+import sys
+sys.path[:] = {path!r}
+import os, {name}
+os.write({results}, {name}.Workload({params!r}).op({op}))
+"""
+
+
 def create():
     """An interpreter of its own GIL."""
     return interpreters.create("isolated") if sys.version_info >= (3, 13) else interpreters.create(isolated=True)
+
+
+def run(interpreter, program):
+    failed = interpreters.run_string(interpreter, program)
+    if failed is not None:
+        print(failed.formatted, file=sys.stderr)
 
 
 def read_all(fd, size):
@@ -84,9 +99,7 @@ class Interp(common.Adapter):
         path = [os.path.dirname(os.path.abspath(__file__)), *sys.path]
         program = PROGRAM.format(path=path, name=self.name, params=self.params, tasks=self.tasks[0], results=results)
         try:
-            failed = interpreters.run_string(interpreter, program)
-            if failed is not None:
-                print(failed.formatted, file=sys.stderr)
+            run(interpreter, program)
         finally:
             os.close(results)  # whoever waits for this worker finds the end of the file
 
@@ -116,5 +129,31 @@ class Interp(common.Adapter):
         os._exit(0)  # threads inside their interpreters wait for work for ever
 
 
+class Fresh(common.Adapter):
+    def begin(self, op):
+        ear, mouth = os.pipe()
+        thread = threading.Thread(target=self.live, args=(op, mouth))
+        thread.start()
+        return thread, ear
+
+    def live(self, op, mouth):
+        interpreter = create()
+        try:
+            program = FRESH.format(path=sys.path, name=self.name, params=self.params, results=mouth, op=op)
+            run(interpreter, program)
+        finally:
+            os.close(mouth)
+            interpreters.destroy(interpreter)
+
+    def join(self, unit):
+        thread, ear = unit
+        with open(ear, "rb") as file:
+            result = file.read()
+        thread.join()
+        return result
+
+    sample = common.fresh
+
+
 if __name__ == "__main__":
-    common.main(Interp)
+    common.main(Fresh if sys.argv[2:3] == ["interp:fresh"] else Interp)

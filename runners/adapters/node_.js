@@ -1,4 +1,4 @@
-// node: promises on one event loop; with the variant worker_threads, cpu ops on threads that each have an isolate of their own.
+// node: promises on one event loop; with the variant worker_threads, cpu ops on threads that each have an isolate of their own, with fresh on one for each op.
 "use strict";
 
 const net = require("node:net");
@@ -81,6 +81,25 @@ function onLoop({ params, work }) {
     };
 }
 
+// A worker thread for each op: `workers` are begun, then all have ended.
+function onFresh({ name, params }) {
+    const begin = (id) =>
+        new Promise((resolve, reject) => {
+            const start = common.clock();
+            const worker = new Worker(__filename, { workerData: { name, params, op: id } });
+            let result = null;
+            worker.on("message", (value) => (result = value));
+            worker.on("error", reject);
+            worker.on("exit", () => resolve([id, "hit", result, common.clock() - start]));
+        });
+    return async (tally) => {
+        for (let first = 0; first < params.ops; first += params.workers) {
+            const count = Math.min(params.workers, params.ops - first);
+            tally.done.push(...(await Promise.all(Array.from({ length: count }, (_, i) => begin(first + i)))));
+        }
+    };
+}
+
 // A thread that answers one chunk at a time.
 class Hand {
     constructor(name, params) {
@@ -116,6 +135,7 @@ async function onWorkers({ name, params }) {
 
 function workerThread() {
     const work = new (common.load(workerData.name).Workload)(workerData.params);
+    if (workerData.op !== undefined) return parentPort.postMessage(work.op(workerData.op));
     parentPort.on("message", ([from, to]) => {
         const done = [];
         for (let id = from; id < to; id++) done.push(common.timed(work, id));
@@ -149,7 +169,7 @@ async function run(given, wire) {
     const { module, variant, params } = given;
     if (module.Workload) given.work = new module.Workload(params);
     const port = module.KIND === "server" ? await serve(params) : 0;
-    const prepare = module.KIND === "client" ? employees : variant === "worker_threads" ? onWorkers : onLoop;
+    const prepare = module.KIND === "client" ? employees : { worker_threads: onWorkers, fresh: onFresh }[variant] || onLoop;
     const sample = port ? null : await prepare(given);
     wire.say(common.attestation());
     wire.say(port ? `ready port=${port}` : "ready");

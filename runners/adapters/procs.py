@@ -1,10 +1,13 @@
-"""Processes: a ProcessPoolExecutor whose start method is the variant: fork, forkserver or spawn.
+"""Processes: a ProcessPoolExecutor whose start method is the variant: fork, forkserver or spawn; or a process for each op,
+by one of these methods (`fresh_fork` ...) or by running an interpreter that imports nothing but the workload (`cold`).
 
 Ops go to the workers in chunks. Each op is timed in its worker; its result crosses to the parent, as it would in use.
 """
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
@@ -31,6 +34,59 @@ def run_chunk(ops):
     return [common.timed(work, op) for op in ops]
 
 
+def answer(mouth, given, op):
+    mouth.send_bytes(given.op(op))
+
+
+COLD = """
+import sys
+path, name, params, op = sys.argv[1:]
+sys.path.insert(0, path)
+sys.stdout.buffer.write(__import__(name).Workload(eval(params)).op(int(op)))
+"""
+
+
+class Fresh(common.Adapter):
+    """A Process and a pipe for each op."""
+
+    def setup(self):
+        self.start_method = self.variant.removeprefix("fresh_")
+        self.context = multiprocessing.get_context(self.start_method)
+        self.join(self.begin(0))  # a forkserver is there before `ready`
+
+    def begin(self, op):
+        ear, mouth = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=answer, args=(mouth, self.work, op))
+        process.start()
+        mouth.close()
+        return process, ear
+
+    def join(self, unit):
+        process, ear = unit
+        with ear:
+            result = ear.recv_bytes()
+        process.join()
+        process.close()
+        return result
+
+    sample = common.fresh
+
+
+class Cold(common.Adapter):
+    start_method = "exec"
+
+    def begin(self, op):
+        path = os.path.dirname(self.module.__file__)
+        command = [sys.executable, "-I", "-S", "-c", COLD, path, self.name, repr(self.params), str(op)]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def join(self, process):
+        result, _ = process.communicate()
+        return result
+
+    sample = common.fresh
+
+
 class Procs(common.Adapter):
     sends_chunks = True
 
@@ -49,4 +105,5 @@ class Procs(common.Adapter):
 
 
 if __name__ == "__main__":
-    common.main(Procs)
+    variant = sys.argv[2].partition(":")[2] if len(sys.argv) > 2 else ""
+    common.main(Cold if variant == "cold" else Fresh if variant.startswith("fresh") else Procs)

@@ -1,7 +1,5 @@
-"""cpromise's loop itself, on one thread: each step of an op is a reaction, an await, a timer or an element of all().
-
-A workload without steps is one step. What is timed is the way from one step to the next, not a pool.
-"""
+"""cpromise's loop itself, on one thread: each step of an op is a reaction, an await, a callback, a timer or an element of
+all()."""
 
 import common
 import cpromise as cp
@@ -19,6 +17,24 @@ async def awaited(first, step, steps):
     for _ in range(steps):
         value = step(await resolve(value))
     return value
+
+
+def callback(first, step, steps):
+    value, left = first, steps
+    promise, resolve, _ = cp.Promise.with_resolvers()
+    call_soon = cp.get_running_loop().call_soon
+
+    def run():
+        nonlocal value, left
+        value = step(value)
+        left -= 1
+        if left:
+            call_soon(run)
+        else:
+            resolve(value)
+
+    call_soon(run)
+    return promise
 
 
 def timer(first, step, steps):
@@ -46,30 +62,21 @@ async def all_of(first, step, steps):
     return value
 
 
-WAYS = {"then": then, "await": awaited, "timer": timer, "all": all_of}
+WAYS = {"then": then, "await": awaited, "callback": callback, "timer": timer, "all": all_of}
 
 
-class OnLoop(common.Adapter):
+class OnLoop(common.OnLoop):
     build = cp.__build__
 
     def setup(self):
-        self.way = WAYS[self.variant]
         self.cp_loop = cp.Loop()
         self.cp_loop.run(self.prepare())
 
     async def prepare(self):
         self.loop = common.qualified(cp.get_running_loop())
 
-    async def ops(self, tally):
-        begin = getattr(self.work, "begin", lambda op: (op, self.work.op, 1))
-        finish = getattr(self.work, "finish", lambda result: result)
-        for op in range(self.params["ops"]):
-            start = common.clock()
-            value = await self.way(*begin(op))
-            tally.add(op, "hit", finish(value), common.clock() - start)
-
     def sample(self, tally):
-        self.cp_loop.run(self.ops(tally))
+        self.cp_loop.run(self.ops(tally, WAYS[self.variant]))
 
     def close(self):
         self.cp_loop.close()

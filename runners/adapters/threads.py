@@ -1,4 +1,5 @@
-"""Threads: a pool that takes ops from one queue (cpu, client), or a thread for each connection (server)."""
+"""Threads: a pool that takes ops from one queue (cpu, client), or a thread for each connection (server); with the variant
+`fresh` a thread for each op (cpu)."""
 
 import socket
 import threading
@@ -10,6 +11,8 @@ from resp import BlockingStore
 
 class Threads(common.Adapter):
     def setup(self):
+        if self.variant == "fresh":
+            return
         if self.kind == "server":
             self.listener = socket.create_server(("127.0.0.1", self.params["port"]), backlog=4096)
             return self.listener.getsockname()[1]
@@ -33,7 +36,20 @@ class Threads(common.Adapter):
         with self.lock:
             return next(self.ops, None)
 
+    def begin(self, op):
+        results = []
+        thread = threading.Thread(target=lambda: results.append(self.work.op(op)))
+        thread.start()
+        return thread, results
+
+    def join(self, unit):
+        thread, results = unit
+        thread.join()
+        return results[0]
+
     def sample(self, tally):
+        if self.variant == "fresh":
+            return common.fresh(self, tally)
         self.ops, self.lock = iter(range(self.params["ops"])), threading.Lock()
         for done in self.pool.map(self.one, range(self.size)):
             tally.merge(done)

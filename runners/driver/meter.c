@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { TICKS_THAT_SUFFICE = 20 };
 
@@ -69,12 +70,13 @@ static int64_t cpu_time(pid_t pid) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Fields 14 and 15 of /proc/PID/stat, counted behind the name, which may contain anything. */
-static void read_ticks(pid_t pid, int64_t *user, int64_t *sys) {
+/* Fields 14 to 17 of /proc/PID/stat, counted behind the name, which may contain anything: user and
+ * system, the process' own and those of children that it has waited for. */
+static void read_ticks(pid_t pid, int64_t ticks[4]) {
     char path[64], text[1024], *name_end;
     size_t size;
     FILE *file;
-    *user = *sys = 0;
+    memset(ticks, 0, 4 * sizeof *ticks);
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (!(file = fopen(path, "r")))
         return;
@@ -82,8 +84,10 @@ static void read_ticks(pid_t pid, int64_t *user, int64_t *sys) {
     fclose(file);
     text[size] = '\0';
     if ((name_end = strrchr(text, ')')))
-        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNd64 " %" SCNd64,
-               user, sys);
+        sscanf(name_end + 1,
+               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNd64 " %" SCNd64 " %" SCNd64
+               " %" SCNd64,
+               &ticks[0], &ticks[1], &ticks[2], &ticks[3]);
 }
 
 struct switches {
@@ -113,15 +117,17 @@ void meter_read(struct reading *reading, pid_t root) {
     reading->count = 0;
     for (int i = 0; i < tree.count; i++) {
         struct switches switches = {0};
-        int64_t cpu = cpu_time(tree.pids[i]), user, sys;
+        int64_t cpu = cpu_time(tree.pids[i]), ticks[4];
         if (cpu < 0)
             continue;
-        read_ticks(tree.pids[i], &user, &sys);
+        read_ticks(tree.pids[i], ticks);
         each_thread(tree.pids[i], add_switches, &switches);
         reading->of[reading->count].pid = tree.pids[i];
         reading->of[reading->count].cpu_ns = cpu;
-        reading->of[reading->count].user_ticks = user;
-        reading->of[reading->count].sys_ticks = sys;
+        reading->of[reading->count].user_ticks = ticks[0];
+        reading->of[reading->count].sys_ticks = ticks[1];
+        reading->of[reading->count].ended_user_ticks = ticks[2];
+        reading->of[reading->count].ended_sys_ticks = ticks[3];
         reading->of[reading->count].nvcsw = switches.voluntary;
         reading->of[reading->count].nivcsw = switches.involuntary;
         reading->count++;
@@ -135,6 +141,32 @@ static int index_of(const struct reading *reading, pid_t pid) {
     return -1;
 }
 
+/* With those of ended children; 0 for no process. */
+static int64_t user_ticks(const struct reading *r, int i) {
+    return i < 0 ? 0 : r->of[i].user_ticks + r->of[i].ended_user_ticks;
+}
+static int64_t sys_ticks(const struct reading *r, int i) {
+    return i < 0 ? 0 : r->of[i].sys_ticks + r->of[i].ended_sys_ticks;
+}
+
+/* CPU time of processes that ended between two readings, and were waited for: what their parents
+ * were charged, less what the first reading counted of them already. Never below 0: a tick is
+ * coarse. */
+static int64_t ended_cpu(const struct reading *before, const struct reading *after) {
+    int64_t ticks = 0, counted = 0, used;
+    for (int i = 0; i < after->count; i++) {
+        int was = index_of(before, after->of[i].pid);
+        ticks += after->of[i].ended_user_ticks + after->of[i].ended_sys_ticks;
+        if (was >= 0)
+            ticks -= before->of[was].ended_user_ticks + before->of[was].ended_sys_ticks;
+    }
+    for (int i = 0; i < before->count; i++)
+        if (index_of(after, before->of[i].pid) < 0)
+            counted += before->of[i].cpu_ns;
+    used = ticks * (1000000000 / sysconf(_SC_CLK_TCK)) - counted;
+    return used > 0 ? used : 0;
+}
+
 struct usage meter_between(const struct reading *before, const struct reading *after) {
     struct usage used = {0};
     int64_t user = 0, sys = 0, life_user = 0, life_sys = 0;
@@ -144,11 +176,12 @@ struct usage meter_between(const struct reading *before, const struct reading *a
         used.cpu_ns += after->of[i].cpu_ns - (was < 0 ? 0 : before->of[was].cpu_ns);
         used.nvcsw += after->of[i].nvcsw - (was < 0 ? 0 : before->of[was].nvcsw);
         used.nivcsw += after->of[i].nivcsw - (was < 0 ? 0 : before->of[was].nivcsw);
-        user += after->of[i].user_ticks - (was < 0 ? 0 : before->of[was].user_ticks);
-        sys += after->of[i].sys_ticks - (was < 0 ? 0 : before->of[was].sys_ticks);
-        life_user += after->of[i].user_ticks;
-        life_sys += after->of[i].sys_ticks;
+        user += user_ticks(after, i) - user_ticks(before, was);
+        sys += sys_ticks(after, i) - sys_ticks(before, was);
+        life_user += user_ticks(after, i);
+        life_sys += sys_ticks(after, i);
     }
+    used.cpu_ns += ended_cpu(before, after);
     if (user + sys < TICKS_THAT_SUFFICE) {
         user = life_user;
         sys = life_sys;

@@ -12,6 +12,7 @@ struct reading {
     struct {
         pid_t pid;
         int64_t cpu_ns, user_ticks, sys_ticks, nvcsw, nivcsw;
+        int64_t ended_user_ticks, ended_sys_ticks; /* of its children that it has waited for */
     } of[METER_PIDS_MAX];
     int count;
 };
@@ -19,8 +20,10 @@ struct reading {
 /* Reads the tree below root, root included. Processes that end meanwhile are left out. */
 void meter_read(struct reading *reading, pid_t root);
 /* What the tree used between two readings: of each process in `after`, the difference to `before`
- * (0 if it was not there). CPU time is exact; its division into user and system follows the
- * kernel's ticks, over the whole life of the processes where the span is too short for ticks. */
+ * (0 if it was not there), and what children used that have begun or ended in between. CPU time is
+ * exact, that of ended children to a tick (10 ms) for each parent; its division into user and
+ * system follows the kernel's ticks, over the whole life of the processes where the span is too
+ * short for ticks. Switches of ended children are not known. */
 struct usage meter_between(const struct reading *before, const struct reading *after);
 /* On which CPUs the threads of the tree ran last, as 0-1,4; "" where that cannot be read. */
 void meter_cpus(pid_t root, char *text, size_t room);

@@ -410,3 +410,14 @@ def test_plot_without_gnuplot_names_the_package(tmp_path):
     done = gilbench("plot", tmp_path / "out", env={"PATH": ""})
     assert done.returncode == 1 and "gnuplot is not installed (package gnuplot-nox)" in done.stderr
     assert (tmp_path / "out" / "plots" / "speedup-cpu_queens.dat").exists()
+
+
+def test_the_cpu_time_of_processes_that_ended_in_a_sample_is_counted(tmp_path):
+    """An interpreter that starts needs milliseconds; its parent, which only waits for it, a fraction of one."""
+    path = tmp_path / "m.ini"
+    path.write_text("[run]\nreps = 1\nwarmup = 0\n[cpu_grain]\nmodels = procs:cold serial\nsteps = 0\nops = 20\n")
+    done = gilbench("run", path, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    cold, serial = (cell["reps"][0]["samples"][0]["usage"] for cell in results(tmp_path)["benchmarks"])
+    assert cold["cpu_ns"] > 20 * 2_000_000 and cold["user_ns"] + cold["sys_ns"] == cold["cpu_ns"]
+    assert serial["cpu_ns"] < cold["cpu_ns"]
