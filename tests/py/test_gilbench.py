@@ -419,5 +419,5 @@ def test_the_cpu_time_of_processes_that_ended_in_a_sample_is_counted(tmp_path):
     done = gilbench("run", path, "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     cold, serial = (cell["reps"][0]["samples"][0]["usage"] for cell in results(tmp_path)["benchmarks"])
-    assert cold["cpu_ns"] > 20 * 2_000_000 and cold["user_ns"] + cold["sys_ns"] == cold["cpu_ns"]
+    assert cold["cpu_ns"] > 20 * 2_000_000
     assert serial["cpu_ns"] < cold["cpu_ns"]
