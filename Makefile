@@ -235,16 +235,23 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 uninstall:  ## Remove what `make install` installed
 	$(Q)rm -rf $(HOUSE) && rm -f $(DESTDIR)$(PREFIX)/bin/gilbench $(MAN) $(BASH) $(ZSH)
 
+dist: $(BUILD)/store  ## The sdist and a wheel for each interpreter found, each tried in an empty venv: dist/; PYTHONS='...' names them
+	@scripts/setup --for dist --python "$(PYTHON)"
+	@$(VENV)/bin/python scripts/dist $(PYTHONS)
+
 docs: ext programs  ## Make the reference from the code: build/docs/reference; every block of the documents is run by the tests
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@$(VENV)/bin/python scripts/docs build
 
 # ---- Everyday
+ci-list:  ## Which step of .ci/run covers what, and which job on GitHub covers the step
+	@awk -F ' *[|] *' '/^[^#]/ { printf "%-38s %-12s %s\n", $$1, $$2, $$3 }' .ci/steps
+
 env:  ## Print the exports that put this tree on PYTHONPATH and PATH: eval "$(make -s env)"
 	@echo 'export PYTHONPATH="$(CURDIR)/$(BUILD)/python$${PYTHONPATH:+:$$PYTHONPATH}" PATH="$(CURDIR)/$(BUILD):$$PATH"'
 
 clean:  ## Remove what was built; results stay
-	$(Q)rm -rf build
+	$(Q)rm -rf build dist
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
