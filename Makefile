@@ -25,7 +25,7 @@ uring_with       = $(shell printf '\043include <liburing.h>\nint main(void) { re
 LIBS_uring      := $(or $(call uring_with,-l:liburing.a),$(call uring_with,-luring))
 ALL_CFLAGS      := -std=c11 -D_GNU_SOURCE $(if $(LIBS_uring),-DCP_HAVE_URING) $(WARN) $(CFLAGS)
 LIBS_driver     := -lhwloc -ljansson -lm
-LIBS_workloads  := -lcrypto -lm
+LIBS_workloads  := -lcrypto -lz -lm
 
 # ---- What is where
 ifeq ($(FLAGS_$(MODE)),)

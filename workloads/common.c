@@ -4,16 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct workload *const workloads[] = {&cpu_queens,  &cpu_sha256, &cpu_grain, &loop_steps,
-                                            &io_employee, &io_echo,    &io_http,   &mix_cross,
-                                            &mix_convoy,  &mix_fibsrv, &mix_block, NULL};
+/* clang-format off: each group on lines of its own */
+const struct workload *const workloads[] = {
+    &cpu_queens, &cpu_sha256, &cpu_grain, &loop_steps, &io_employee, &io_fanout,
+    &io_echo,    &io_http,    &mix_cross, &mix_convoy, &mix_fibsrv,  &mix_block,
+    &io_timer,   &io_tree,    &mem_wait,  &io_file,    &io_log,      NULL,
+};
+/* clang-format on */
 
 const struct param common_params[] = {
     {"ops", 100, 1, 1000000000, "ops in a sample"},
     {"seed", 42, 0, INT32_MAX, "what the data are made from"},
     {"workers", 1, 1, 1024, "threads or processes (cpu workloads)"},
     {"concurrency", 1, 1, 100000,
-     "ops in flight, each on a connection of its own (client and server workloads)"},
+     "ops in flight, of clients and servers each on a connection of its own (not of cpu "
+     "workloads)"},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -117,6 +122,12 @@ int64_t args_int(const struct args *args, const char *key) {
             return words ? place_of(words, args->words[i] + size + 1)
                          : strtoll(args->words[i] + size + 1, NULL, 10);
     return param->standard;
+}
+
+int64_t least_ns_of_sleeps(const struct args *args, int64_t sleep_us) {
+    int64_t ops = args_int(args, "ops"), in_flight = args_int(args, "concurrency");
+    int64_t rounds = (ops + in_flight - 1) / in_flight;
+    return sleep_us > 1000 ? rounds * (sleep_us - 1000) * 1000 : 0;
 }
 
 /* ---- The digest */

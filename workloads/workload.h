@@ -8,6 +8,7 @@
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,7 +46,7 @@ struct param_words {
 struct talk;
 
 struct workload {
-    const char *name, *kind, *about; /* kind: cpu, client or server */
+    const char *name, *kind, *about; /* kind: cpu, client, server or wait */
     const struct param *params;      /* beside those that all workloads share */
     const struct param_words *words; /* of some of them, ended by a NULL key; or NULL */
     /* State that ops only read, so threads may share it; free() ends it. NULL: out of memory. */
@@ -58,10 +59,13 @@ struct workload {
     /* server: what the threads beside it do again and again, or NULL. The number is what came out.
      */
     uint64_t (*spin)(const void *state);
+    /* NULL, or the time that a sample takes at least, ns: who is faster has not waited. */
+    int64_t (*least_ns)(const struct args *args);
 };
 
 extern const struct workload cpu_queens, cpu_sha256, cpu_grain, loop_steps, io_employee, io_echo;
 extern const struct workload io_http, mix_cross, mix_convoy, mix_fibsrv, mix_block;
+extern const struct workload io_fanout, io_timer, io_tree, mem_wait, io_file, io_log;
 
 /* All of them, ended by NULL. */
 extern const struct workload *const workloads[];
@@ -105,11 +109,35 @@ void make_frame(unsigned char *frame, size_t size, uint64_t seed, uint64_t id);
 enum { LEAVERS = 1000, RECORD_MAX = 4096, NAME_ROOM = 16 };
 int64_t employee_id(int64_t i);
 int64_t leaver_id(int64_t i);
+/* The number of a person that `id` stands for: three steps of the LCG, spread over the employees. */
+int64_t employee_number(uint64_t seed, uint64_t id, int64_t employees);
 /* JSON, padded with blanks to `size` bytes, 128 to RECORD_MAX, and no 0 byte after them. */
 void employee_record(int64_t i, size_t size, char *record);
 /* The name that op `id` asks for when there are `employees` people, how that ends, and in *i the
  * number of the person that is found (OP_HIT only). */
 enum op_class employee_pick(uint64_t seed, uint64_t id, int64_t employees, char name[NAME_ROOM],
                             int64_t *i);
+
+/* ---- What waits */
+
+/* ops, as many in flight as `concurrency` says, which each sleep so long: ns. Timers of a
+ * millisecond may be early by as much. */
+int64_t least_ns_of_sleeps(const struct args *args, int64_t sleep_us);
+
+/* io_tree: leaf k of op `id` has the value (seed + id + k) mod 2^31. */
+enum { TREE_BRANCHES = 6 };
+struct tree {
+    uint64_t seed, steps, cpu_percent, leaves;
+    int64_t wait_us;
+    int depth;
+};
+struct tree tree_of(const struct args *args);
+/* Whether a leaf computes, and what its value is then; otherwise it waits, and its value stands. */
+bool tree_computes(const struct tree *tree, uint32_t value);
+uint32_t tree_compute(const struct tree *tree, uint32_t value);
+
+/* io_file, io_log: what is in file or record `number`, and the crc32 of what was found there. */
+void file_bytes(uint64_t number, size_t size, unsigned char *bytes);
+uint64_t file_sum(const unsigned char *bytes, size_t size);
 
 #endif

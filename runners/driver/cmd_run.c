@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "facts.h"
 #include "interpreters.h"
+#include "limits.h"
 #include "progress.h"
 #include "session.h"
 #include "trial.h"
@@ -187,6 +188,7 @@ static int adjust_cell(struct session *s, struct cell *cell, const struct store_
                        cell->cores, s->machine.npus);
     if (cell->kind == GB_CLIENT && *store->not_run && !*cell->not_run)
         snprintf(cell->not_run, sizeof cell->not_run, "%.255s", store->not_run);
+    limits_check(cell);
     return 0;
 }
 

@@ -92,12 +92,19 @@ struct client {
     int64_t waited;               /* ops that were due when every connection was busy */
 };
 
+/* A process tree in which `tasks` ops wait, all at once; all 0 where none said so. */
+struct waiting {
+    int64_t tasks;
+    int64_t pss_b, page_tables_b, threads; /* of the tree; each thread has a kernel stack besides */
+};
+
 struct sample {
     int64_t ns;
     int64_t ops, hit, miss, error;
     uint64_t digest;
     struct usage usage; /* of the subject's tree during this sample */
     struct client client;
+    struct waiting waiting; /* of the moment when most ops waited */
     struct hist *hist;      /* uncorrected: from when each op was begun; owned; NULL if none came */
     struct hist *corrected; /* open loop: from when each op was due; owned; else NULL */
     struct hist *heavy; /* of requests that the workload calls heavy, which are in neither of the
@@ -117,6 +124,7 @@ struct rep {
     int64_t startup_ns; /* fork to `ready` */
     int64_t peak_rss_b; /* wait4: largest single process of the tree, this child only */
     int64_t pss_b; /* proportional set size of the tree after the last sample, 0 if unreadable */
+    int64_t pss_ready_b; /* the same when it was ready, before the first sample */
     struct usage lifetime; /* wait4: from fork to exit, waited-for descendants included */
     struct attest at_ready, at_end;
     char cpus_planned[128];
@@ -148,7 +156,8 @@ struct result {
     char void_reason[400]; /* "" or why no number may be drawn from this cell */
     struct estimate ops_per_s, cpu_ns_per_op, user_ns_per_op, sys_ns_per_op, nvcsw_per_op,
         nivcsw_per_op;
-    struct estimate startup_ns, peak_rss_b, pss_b;
+    struct estimate startup_ns, peak_rss_b, pss_b, pss_ready_b;
+    struct estimate waiting_pss_b, waiting_page_tables_b, waiting_threads; /* mem_wait only */
     struct latencies uncorrected; /* from when an op was begun: knows nothing of how it waited */
     struct latencies corrected;   /* open loop only: from when it was due */
     struct latencies heavy;       /* of the requests that the workload calls heavy */

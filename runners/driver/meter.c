@@ -192,28 +192,41 @@ struct usage meter_between(const struct reading *before, const struct reading *a
     return used;
 }
 
-/* The bytes behind `mark` in a file of /proc/PID; 0 where there are none. */
-static int64_t read_kib(pid_t pid, const char *name, const char *mark) {
-    int64_t bytes = 0;
+/* The number behind `mark` in a file of /proc/PID; 0 where there is none. */
+static int64_t read_number(pid_t pid, const char *name, const char *mark) {
+    int64_t number = 0;
     char path[64], line[128];
     FILE *file;
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
     if (!(file = fopen(path, "r")))
         return 0;
-    while (!bytes && fgets(line, sizeof line, file))
+    while (!number && fgets(line, sizeof line, file))
         if (!strncmp(line, mark, strlen(mark)))
-            bytes = strtoll(line + strlen(mark), NULL, 10) * 1024;
+            number = strtoll(line + strlen(mark), NULL, 10);
     fclose(file);
-    return bytes;
+    return number;
+}
+
+static int64_t sum_over(const struct tree *tree, const char *name, const char *mark) {
+    int64_t total = 0;
+    for (int i = 0; i < tree->count; i++)
+        total += read_number(tree->pids[i], name, mark);
+    return total;
 }
 
 int64_t meter_pss(pid_t root) {
     struct tree tree;
-    int64_t total = 0;
     read_tree(&tree, root);
-    for (int i = 0; i < tree.count; i++)
-        total += read_kib(tree.pids[i], "smaps_rollup", "Pss:");
-    return total;
+    return 1024 * sum_over(&tree, "smaps_rollup", "Pss:");
+}
+
+struct waiting meter_waiting(pid_t root, int64_t tasks) {
+    struct tree tree;
+    read_tree(&tree, root);
+    return (struct waiting){.tasks = tasks,
+                            .pss_b = 1024 * sum_over(&tree, "smaps_rollup", "Pss:"),
+                            .page_tables_b = 1024 * sum_over(&tree, "status", "VmPTE:"),
+                            .threads = sum_over(&tree, "status", "Threads:")};
 }
 
 int64_t meter_peak(pid_t root) {
@@ -221,7 +234,7 @@ int64_t meter_peak(pid_t root) {
     int64_t greatest = 0;
     read_tree(&tree, root);
     for (int i = 0; i < tree.count; i++) {
-        int64_t peak = read_kib(tree.pids[i], "status", "VmHWM:");
+        int64_t peak = 1024 * read_number(tree.pids[i], "status", "VmHWM:");
         greatest = peak > greatest ? peak : greatest;
     }
     return greatest;

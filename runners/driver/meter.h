@@ -29,6 +29,8 @@ struct usage meter_between(const struct reading *before, const struct reading *a
 void meter_cpus(pid_t root, char *text, size_t room);
 /* Proportional set size of the tree, bytes; 0 where smaps_rollup cannot be read. */
 int64_t meter_pss(pid_t root);
+/* PSS, page tables and threads of a tree in which `tasks` ops wait. */
+struct waiting meter_waiting(pid_t root, int64_t tasks);
 /* The greatest resident memory that any single process of the tree has had since its exec, bytes. */
 int64_t meter_peak(pid_t root);
 

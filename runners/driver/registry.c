@@ -427,8 +427,11 @@ int registry_expect(const struct registry *reg, const struct cell *cell, struct 
     if ((*workload->file ? ask_user(reg, workload, words, answer, sizeof answer, err)
                          : ask_reference(reg, words, answer, sizeof answer, err)) < 0)
         return -1;
-    if (sscanf(answer, "digest=%" SCNx64 " hit=%" SCNd64 " miss=%" SCNd64 " error=%" SCNd64,
-               &expect->digest, &expect->hit, &expect->miss, &expect->error) != 4)
+    expect->least_ns = 0;
+    if (sscanf(answer,
+               "digest=%" SCNx64 " hit=%" SCNd64 " miss=%" SCNd64 " error=%" SCNd64
+               " least_ns=%" SCNd64,
+               &expect->digest, &expect->hit, &expect->miss, &expect->error, &expect->least_ns) < 4)
         return err_set(err, GB_RUNTIME, "the reference answered '%s' for %s", answer, cell->id);
     return 0;
 }

@@ -86,6 +86,7 @@ void registry_names(const struct registry *reg, const char *what, char *text, si
 struct expectation {
     uint64_t digest;
     int64_t hit, miss, error;
+    int64_t least_ns; /* a sample that takes less has not waited */
 };
 int registry_expect(const struct registry *reg, const struct cell *cell, struct expectation *expect,
                     struct err *err);

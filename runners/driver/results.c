@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char schema[] = "gilbench/result", schema_version[] = "1.1";
+static const char schema[] = "gilbench/result", schema_version[] = "1.2";
 
 /* ---- Out */
 
@@ -36,6 +36,12 @@ static json_t *client_json(const struct client *c) {
                      (json_int_t)c->late_max_ns, "waited", (json_int_t)c->waited);
 }
 
+static json_t *waiting_json(const struct waiting *w) {
+    return json_pack("{sI sI sI sI}", "tasks", (json_int_t)w->tasks, "pss_b", (json_int_t)w->pss_b,
+                     "page_tables_b", (json_int_t)w->page_tables_b, "threads",
+                     (json_int_t)w->threads);
+}
+
 static json_t *sample_json(const struct sample *s) {
     char digest[17];
     json_t *object;
@@ -46,6 +52,8 @@ static json_t *sample_json(const struct sample *s) {
                        "usage", usage_json(&s->usage), "latency_ns_hist", hist_json(s->hist));
     if (s->client.cpu_ns)
         json_object_set_new(object, "client", client_json(&s->client));
+    if (s->waiting.tasks)
+        json_object_set_new(object, "waiting", waiting_json(&s->waiting));
     if (s->corrected)
         json_object_set_new(object, "latency_corrected_ns_hist", hist_json(s->corrected));
     if (s->heavy)
@@ -63,14 +71,14 @@ static json_t *rep_json(const struct rep *rep) {
     json_t *samples = json_array();
     for (int i = 0; i < rep->nsamples; i++)
         json_array_append_new(samples, sample_json(&rep->samples[i]));
-    return json_pack("{si sI sI sI so so so ss ss ss sb so ss si}", "rep", rep->rep, "startup_ns",
-                     (json_int_t)rep->startup_ns, "peak_rss_b", (json_int_t)rep->peak_rss_b,
-                     "pss_b", (json_int_t)rep->pss_b, "lifetime", usage_json(&rep->lifetime),
-                     "attest", attest_json(&rep->at_ready), "attest_at_end",
-                     attest_json(&rep->at_end), "cpus_planned", rep->cpus_planned, "cpus_observed",
-                     rep->cpus_observed, "peer_cpus", rep->peer_cpus, "shared_core",
-                     (int)rep->shared_core, "samples", samples, "void", rep->void_reason,
-                     "void_code", (int)rep->void_code);
+    return json_pack("{si sI sI sI sI so so so ss ss ss sb so ss si}", "rep", rep->rep,
+                     "startup_ns", (json_int_t)rep->startup_ns, "peak_rss_b",
+                     (json_int_t)rep->peak_rss_b, "pss_b", (json_int_t)rep->pss_b, "pss_ready_b",
+                     (json_int_t)rep->pss_ready_b, "lifetime", usage_json(&rep->lifetime), "attest",
+                     attest_json(&rep->at_ready), "attest_at_end", attest_json(&rep->at_end),
+                     "cpus_planned", rep->cpus_planned, "cpus_observed", rep->cpus_observed,
+                     "peer_cpus", rep->peer_cpus, "shared_core", (int)rep->shared_core, "samples",
+                     samples, "void", rep->void_reason, "void_code", (int)rep->void_code);
 }
 
 static json_t *estimate_json(const struct estimate *e) {
@@ -91,12 +99,14 @@ struct named_estimate {
     PERCENTILE(kind, p50), PERCENTILE(kind, p90), PERCENTILE(kind, p99), PERCENTILE(kind, p999),   \
         PERCENTILE(kind, p9999), PERCENTILE(kind, max)
 static const struct named_estimate estimates[] = {
-    NAMED(ops_per_s),         NAMED(cpu_ns_per_op),    NAMED(user_ns_per_op),
-    NAMED(sys_ns_per_op),     NAMED(nvcsw_per_op),     NAMED(nivcsw_per_op),
-    NAMED(startup_ns),        NAMED(peak_rss_b),       NAMED(pss_b),
-    PERCENTILES(uncorrected), PERCENTILES(corrected),  PERCENTILES(heavy),
-    NAMED(offered_ops_per_s), NAMED(client_cpu_share), NAMED(client_late_ns),
-    NAMED(waited_share),      NAMED(parallelism),      NAMED(speedup),
+    NAMED(ops_per_s),       NAMED(cpu_ns_per_op),     NAMED(user_ns_per_op),
+    NAMED(sys_ns_per_op),   NAMED(nvcsw_per_op),      NAMED(nivcsw_per_op),
+    NAMED(startup_ns),      NAMED(peak_rss_b),        NAMED(pss_b),
+    NAMED(pss_ready_b),     NAMED(waiting_pss_b),     NAMED(waiting_page_tables_b),
+    NAMED(waiting_threads), PERCENTILES(uncorrected), PERCENTILES(corrected),
+    PERCENTILES(heavy),     NAMED(offered_ops_per_s), NAMED(client_cpu_share),
+    NAMED(client_late_ns),  NAMED(waited_share),      NAMED(parallelism),
+    NAMED(speedup),
 };
 enum { ESTIMATES = sizeof estimates / sizeof *estimates };
 
@@ -263,6 +273,13 @@ static struct client read_client(const json_t *c) {
                            .waited = number(c, "waited")};
 }
 
+static struct waiting read_waiting(const json_t *w) {
+    return (struct waiting){.tasks = number(w, "tasks"),
+                            .pss_b = number(w, "pss_b"),
+                            .page_tables_b = number(w, "page_tables_b"),
+                            .threads = number(w, "threads")};
+}
+
 static struct sample read_sample(const json_t *s) {
     const json_t *corrected = json_object_get(s, "latency_corrected_ns_hist");
     const json_t *heavy = json_object_get(s, "latency_heavy_ns_hist");
@@ -276,6 +293,7 @@ static struct sample read_sample(const json_t *s) {
                            .warmup = json_is_true(json_object_get(s, "warmup")),
                            .usage = read_usage(json_object_get(s, "usage")),
                            .client = read_client(json_object_get(s, "client")),
+                           .waiting = read_waiting(json_object_get(s, "waiting")),
                            .hist = read_hist(json_object_get(s, "latency_ns_hist")),
                            .corrected = corrected ? read_hist(corrected) : NULL,
                            .heavy = heavy ? read_hist(heavy) : NULL};
@@ -303,6 +321,7 @@ static int read_rep(struct rep *rep, const json_t *object, int cell) {
                         .startup_ns = number(object, "startup_ns"),
                         .peak_rss_b = number(object, "peak_rss_b"),
                         .pss_b = number(object, "pss_b"),
+                        .pss_ready_b = number(object, "pss_ready_b"),
                         .lifetime = read_usage(json_object_get(object, "lifetime")),
                         .at_ready = read_attest(json_object_get(object, "attest")),
                         .at_end = read_attest(json_object_get(object, "attest_at_end")),

@@ -1,5 +1,6 @@
 /* spawn.c - see spawn.h. */
 #include "spawn.h"
+#include "limits.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -106,6 +107,9 @@ static void become(char *const argv[], const struct spawn_options *options, cons
     set_environment(options->reg, options->hash_seed);
     if (options->pad_b)
         set_padding(options->pad_b);
+    if (options->scratch)
+        setenv("GILBENCH_SCRATCH", options->scratch, 1);
+    limits_raise();
     if (options->cpus && place_bind(options->machine, options->cpus) < 0) {
         perror("binding to its cores");
         _exit(1);
@@ -136,6 +140,7 @@ int child_spawn(struct child *child, char *const argv[], const struct spawn_opti
         return err_set(err, GB_RUNTIME, "cannot open pipes for the %s: %s", options->role,
                        strerror(errno));
     child->inherited_b = own_rss_b();
+    child->oom_kills = limits_oom_kills();
     child->start_ns = now_ns();
     child->pid = fork();
     if (child->pid == 0)
@@ -214,12 +219,15 @@ static void last_words(struct child *child, char *text, size_t room) {
 }
 
 static int describe_end(struct child *child, struct err *err) {
-    char words[300], how[80];
+    char words[300], how[160];
     child_end(child, 1);
     last_words(child, words, sizeof words);
     if (WIFSIGNALED(child->status))
-        snprintf(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(child->status),
-                 strsignal(WTERMSIG(child->status)));
+        snprintf(how, sizeof how, "was killed by signal %d (%s)%s", WTERMSIG(child->status),
+                 strsignal(WTERMSIG(child->status)),
+                 WTERMSIG(child->status) == SIGKILL && limits_oom_kills() > child->oom_kills
+                     ? ": the machine, or its cgroup (memory.max), has no memory left"
+                     : "");
     else
         snprintf(how, sizeof how, "ended with status %d", WEXITSTATUS(child->status));
     return err_set(err, GB_RUNTIME, "the %s %s%s", child->role, how, words);
@@ -252,7 +260,8 @@ static int next_line(struct child *child, double timeout_s, size_t *size, struct
     return 0;
 }
 
-int child_expect(struct child *child, enum wire_type type, double timeout_s, struct err *err) {
+int child_expect_either(struct child *child, enum wire_type type, enum wire_type other,
+                        double timeout_s, struct err *err) {
     size_t size = 0;
     if (next_line(child, timeout_s, &size, err) < 0)
         return -1;
@@ -263,10 +272,14 @@ int child_expect(struct child *child, enum wire_type type, double timeout_s, str
     }
     if (child->message.type == WIRE_FAIL)
         return err_set(err, GB_RUNTIME, "the %s failed: %s", child->role, child->message.text);
-    if (child->message.type != type)
+    if (child->message.type != type && child->message.type != other)
         return err_set(err, GB_RUNTIME, "the %s said '%s' where '%s' was due", child->role,
                        wire_name(child->message.type), wire_name(type));
     return 0;
+}
+
+int child_expect(struct child *child, enum wire_type type, double timeout_s, struct err *err) {
+    return child_expect_either(child, type, type, timeout_s, err);
 }
 
 int child_say(struct child *child, const char *word, struct err *err) {

@@ -47,6 +47,16 @@ static double sample_parallelism(const struct sample *s) {
     return (double)s->usage.cpu_ns / (double)s->ns;
 }
 
+static double sample_waiting_pss(const struct sample *s) {
+    return (double)s->waiting.pss_b;
+}
+static double sample_page_tables(const struct sample *s) {
+    return (double)s->waiting.page_tables_b;
+}
+static double sample_threads(const struct sample *s) {
+    return (double)s->waiting.threads;
+}
+
 double rep_rate(const struct rep *rep) {
     return median_over_samples(rep, sample_rate);
 }
@@ -76,6 +86,19 @@ static double peak_rss(const struct rep *rep) {
 }
 static double pss(const struct rep *rep) {
     return (double)rep->pss_b;
+}
+
+static double pss_ready(const struct rep *rep) {
+    return (double)rep->pss_ready_b;
+}
+static double waiting_pss(const struct rep *rep) {
+    return median_over_samples(rep, sample_waiting_pss);
+}
+static double waiting_page_tables(const struct rep *rep) {
+    return median_over_samples(rep, sample_page_tables);
+}
+static double waiting_threads(const struct rep *rep) {
+    return median_over_samples(rep, sample_threads);
 }
 
 /* ---- One number of a cell */
@@ -112,6 +135,10 @@ static void drop_unmeasured(struct result *r) {
         r->peak_rss_b = none;
     if (!(r->pss_b.value > 0))
         r->pss_b = none;
+    if (!(r->pss_ready_b.value > 0))
+        r->pss_ready_b = none;
+    if (!(r->waiting_pss_b.value > 0))
+        r->waiting_pss_b = r->waiting_page_tables_b = r->waiting_threads = none;
     if (!(r->uncorrected.max.value > 0))
         r->uncorrected = (struct latencies){.p50 = none};
 }
@@ -121,10 +148,20 @@ static void estimate_cell(struct result *r, uint64_t seed) {
         struct estimate *to;
         rep_number number;
     } all[] = {
-        {&r->ops_per_s, rep_rate},      {&r->cpu_ns_per_op, cpu},   {&r->user_ns_per_op, user},
-        {&r->sys_ns_per_op, sys},       {&r->nvcsw_per_op, nvcsw},  {&r->nivcsw_per_op, nivcsw},
-        {&r->startup_ns, startup},      {&r->peak_rss_b, peak_rss}, {&r->pss_b, pss},
+        {&r->ops_per_s, rep_rate},
+        {&r->cpu_ns_per_op, cpu},
+        {&r->user_ns_per_op, user},
+        {&r->sys_ns_per_op, sys},
+        {&r->nvcsw_per_op, nvcsw},
+        {&r->nivcsw_per_op, nivcsw},
+        {&r->startup_ns, startup},
+        {&r->peak_rss_b, peak_rss},
+        {&r->pss_b, pss},
         {&r->parallelism, parallelism},
+        {&r->pss_ready_b, pss_ready},
+        {&r->waiting_pss_b, waiting_pss},
+        {&r->waiting_page_tables_b, waiting_page_tables},
+        {&r->waiting_threads, waiting_threads},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i].to = over_reps(r, all[i].number, seed);

@@ -1,6 +1,6 @@
-/* trial.c - see trial.h. The order, for the three kinds of workload:
+/* trial.c - see trial.h. The order, for the kinds of workload:
  *
- *   cpu      adapter ready                        go, sample ... stop
+ *   cpu,wait adapter ready                        go, sample ... stop
  *   client   store ready, adapter ready           adapter: go, sample ...   stop adapter, stop
  * store server   adapter ready, load generator ready  load: go, sample ...      stop load, stop
  * adapter
@@ -10,9 +10,11 @@
 #include "trial.h"
 #include "latency.h"
 #include "meter.h"
+#include "scratch.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct trial_state {
     const struct trial_context *context;
@@ -24,6 +26,7 @@ struct trial_state {
     struct rep *rep;
     uint64_t hash_seed;
     unsigned pad_b;
+    char scratch[SCRATCH_MAX]; /* "" until there is one */
 };
 
 /* ---- Starting a child */
@@ -73,6 +76,7 @@ static int start(struct trial_state *state, struct child *child, struct command 
                                     .cpus = cpus,
                                     .hash_seed = state->hash_seed,
                                     .pad_b = state->pad_b,
+                                    .scratch = state->scratch,
                                     .role = role};
     if (child_spawn(child, command->words, &options, err) < 0)
         return -1;
@@ -132,6 +136,8 @@ static int start_peer(struct trial_state *state, const char *program, const char
 }
 
 static int start_all(struct trial_state *state, struct err *err) {
+    if (scratch_make(state->scratch, err) < 0)
+        return -1;
     switch (state->cell->kind) {
     case GB_CPU:
     case GB_WAIT:
@@ -210,6 +216,10 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
     if (s->digest != e->digest)
         return err_set(err, GB_ATTEST, "checksum: %016llx, the reference has %016llx",
                        (unsigned long long)s->digest, (unsigned long long)e->digest);
+    if (s->ns < e->least_ns)
+        return err_set(err, GB_ATTEST,
+                       "work: the sample took %.6g ms, and its ops wait for %.6g ms at least",
+                       (double)s->ns / 1e6, (double)e->least_ns / 1e6);
     return 0;
 }
 
@@ -247,15 +257,36 @@ static int take_latencies(struct trial_state *state, struct child *measured, str
     return 0;
 }
 
+/* A sample, before which the child may say that its ops wait: then their memory is read, a moment
+ * later, and they may go on. */
+static int await_sample(struct trial_state *state, struct child *measured, struct waiting *most,
+                        struct err *err) {
+    struct timespec moment = {.tv_nsec = 20000000};
+    *most = (struct waiting){0};
+    for (;;) {
+        if (child_expect_either(measured, WIRE_SAMPLE, WIRE_WAITING, state->cell->timeout_s, err) <
+            0)
+            return -1;
+        if (measured->message.type == WIRE_SAMPLE)
+            return 0;
+        nanosleep(&moment, NULL);
+        if (measured->message.tasks > most->tasks)
+            *most = meter_waiting(state->adapter.pid, measured->message.tasks);
+        if (child_say(measured, "go\n", err) < 0)
+            return -1;
+    }
+}
+
 static int take_sample(struct trial_state *state, struct sample *taken, struct err *err) {
     struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     struct reading before, after;
+    struct waiting waiting;
     struct sample sample;
     meter_read(&before, state->adapter.pid);
-    if (child_say(measured, "go\n", err) < 0 ||
-        child_expect(measured, WIRE_SAMPLE, state->cell->timeout_s, err) < 0)
+    if (child_say(measured, "go\n", err) < 0 || await_sample(state, measured, &waiting, err) < 0)
         return -1;
     sample = measured->message.sample;
+    sample.waiting = waiting;
     if (take_latencies(state, measured, &sample, err) < 0 ||
         check_sample(state, &sample, err) < 0) {
         sample_free(&sample);
@@ -269,6 +300,7 @@ static int take_sample(struct trial_state *state, struct sample *taken, struct e
 
 static int take_samples(struct trial_state *state, bool *complete, struct err *err) {
     int wanted = state->cell->warmup + state->cell->samples;
+    state->rep->pss_ready_b = meter_pss(state->adapter.pid);
     if (!(state->rep->samples = calloc((size_t)wanted, sizeof *state->rep->samples)))
         return err_set(err, GB_RUNTIME, "out of memory");
     while (state->rep->nsamples < wanted) {
@@ -357,6 +389,7 @@ static void end_all(struct trial_state *state, const struct err *err) {
     child_end(&state->adapter, err->code ? 0 : 5);
     keep_lifetime(state->rep, &state->adapter);
     child_end(&state->peer, err->code ? 0 : 5);
+    scratch_remove(state->scratch);
     place_free(&state->place);
 }
 

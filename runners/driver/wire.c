@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"hello", "attest", "ready", "sample", "latency", "bye", "fail"};
+static const char *const names[] = {"hello",   "attest", "ready", "sample",
+                                    "latency", "bye",    "fail",  "waiting"};
 
 const char *wire_name(enum wire_type type) {
     return names[type];
@@ -86,6 +87,10 @@ static int set_ready(struct wire_message *message, const char *key, const char *
     return 0;
 }
 
+static int set_waiting(struct wire_message *message, const char *key, const char *value) {
+    return strcmp(key, "tasks") || whole_number(value, &message->tasks) < 0 ? -1 : 0;
+}
+
 static int set_buckets(struct hist *hist, const char *value) {
     while (*value) {
         char *end;
@@ -124,6 +129,8 @@ static int set(struct wire_message *message, const char *key, const char *value)
         return set_sample(&message->sample, key, value);
     case WIRE_LATENCY:
         return set_latency(message, key, value);
+    case WIRE_WAITING:
+        return set_waiting(message, key, value);
     default:
         return -1;
     }

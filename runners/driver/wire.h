@@ -14,13 +14,15 @@ enum wire_type {
     WIRE_SAMPLE,
     WIRE_LATENCY,
     WIRE_BYE,
-    WIRE_FAIL
+    WIRE_FAIL,
+    WIRE_WAITING
 };
 
 struct wire_message {
     enum wire_type type;
     struct attest attest;
     int port;             /* of ready; 0: none */
+    int64_t tasks;        /* of waiting: how many there are */
     struct sample sample; /* without usage and histograms */
     struct hist hist;     /* of latency */
     bool corrected;       /* of latency: from when ops were due; the uncorrected one follows */

@@ -486,8 +486,9 @@ int main(int argc, char **argv) {
     struct child_args cmd = child_args(argc, argv, own);
     bool alone = !getenv("GILBENCH_OUT");
     int port;
-    if (cmd.args.workload != &io_employee) {
-        fprintf(stderr, "the store is for io_employee, not for %s\n", cmd.args.workload->name);
+    if (strcmp(cmd.args.workload->kind, "client")) {
+        fprintf(stderr, "the store is for io_employee and io_fanout, not for %s\n",
+                cmd.args.workload->name);
         return 2;
     }
     if (!alone)

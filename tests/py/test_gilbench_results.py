@@ -144,7 +144,7 @@ INVALID = [
     (changed("schema_version", "one"), "has schema version one"),
     (changed("seed", "7"), 'seed: integer expected, not "7"'),
     (changed("reps", 0), "reps: at least 1 expected, not 0"),
-    (changed("benchmarks[1].kind", "gpu"), 'benchmarks[1].kind: one of ["cpu","client","server"] expected, not "gpu"'),
+    (changed("benchmarks[1].kind", "gpu"), 'benchmarks[1].kind: one of ["cpu","client","server","wait"] expected, not "gpu"'),
     (changed("benchmarks[0].reps[1].samples[0].ns", 0), "benchmarks[0].reps[1].samples[0].ns: more than 0 expected, not 0"),
     (changed("benchmarks[0].reps[1].samples[0].digest", "12"), "digest: text like ^[0-9a-f]{16}$ expected"),
     (changed("benchmarks[0].reps[1].samples[0]", {}), 'benchmarks[0].reps[1].samples[0]: the field "ns" is missing'),
