@@ -99,7 +99,8 @@ struct LoopObject {
     bool interrupted;         /* run() was left by what ends programs */
     bool hurry;               /* by Ctrl-C: closing leaves work on the pool behind */
     bool close_wanted;        /* close() was called by one of its own jobs */
-    bool open, running, closing, debug,
+    _Atomic bool open;        /* any thread may ask */
+    bool running, closing, debug,
         signals; /* signals: Ctrl-C wakes this loop and is looked for each turn */
 };
 

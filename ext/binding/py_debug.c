@@ -177,10 +177,14 @@ static PromiseObject *source_of(PromiseObject *p) {
     return NULL;
 }
 
-/* NULL without an exception: there is nothing to tell. */
+/* NULL without an exception: there is nothing to tell, or its links may change while they are read. */
 static PyObject *chain_text(PromiseObject *p) {
     PyObject *text, *link;
     PromiseObject *next;
+#ifdef Py_GIL_DISABLED
+    if (!loop_is_here(PROMISE_LOOP(p)))
+        return NULL;
+#endif
     if (p->core.self.job.kind == KIND_ROOT || p->core.self.job.kind == CP_CALL ||
         p->core.self.job.kind == KIND_OPERATION)
         return NULL;

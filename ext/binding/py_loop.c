@@ -153,11 +153,14 @@ PyDoc_STRVAR(stats_doc, "stats($self, /) -> dict\n--\n\n"
                         "gil_releases, wakeups, timers\n"
                         "and syscalls of the poller; and promises_alive now.");
 static PyObject *loop_stats(LoopObject *self, PyObject *Py_UNUSED(args)) {
-    const struct cp_stats *s = &self->core.stats;
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsn}", "turns", s->turns, "microtasks", s->microtasks,
-                         "macrotasks", s->macrotasks, "polls", s->polls, "gil_releases", s->waits,
-                         "wakeups", s->wakeups, "timers", s->timers, "syscalls", s->syscalls,
-                         "promises_alive", self->promises_alive);
+#define NOW(counter) __atomic_load_n(&self->counter, __ATOMIC_RELAXED)
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsn}", "turns", NOW(core.stats.turns), "microtasks",
+                         NOW(core.stats.microtasks), "macrotasks", NOW(core.stats.macrotasks),
+                         "polls", NOW(core.stats.polls), "gil_releases", NOW(core.stats.waits),
+                         "wakeups", NOW(core.stats.wakeups), "timers", NOW(core.stats.timers),
+                         "syscalls", NOW(core.stats.syscalls), "promises_alive",
+                         NOW(promises_alive));
+#undef NOW
 }
 
 static PyObject *loop_repr(LoopObject *self) {

@@ -68,7 +68,7 @@ static PyObject *try_receive(UdpObject *self, int *err) {
         n = recvfrom(self->io.fd, buffer, CP_BUFFER, 0, (struct sockaddr *)&address, &size);
     while (n < 0 && errno == EINTR);
     *err = n < 0 ? -errno : 0;
-    self->loop->core.stats.syscalls++;
+    cp_count(&self->loop->core.stats.syscalls);
     return n < 0 ? NULL : Py_BuildValue("y#N", buffer, n, address_tuple(&address, size));
 }
 
@@ -200,7 +200,7 @@ static int try_send(UdpObject *self, const struct packet *packet) {
         n = sendto(self->io.fd, PyBytes_AS_STRING(packet->data),
                    (size_t)PyBytes_GET_SIZE(packet->data), MSG_NOSIGNAL, address, packet->size);
     while (n < 0 && errno == EINTR);
-    self->loop->core.stats.syscalls++;
+    cp_count(&self->loop->core.stats.syscalls);
     return n < 0 ? -errno : 0;
 }
 

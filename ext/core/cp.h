@@ -345,6 +345,10 @@ struct cp_host {
 struct cp_stats {
     uint64_t turns, microtasks, macrotasks, polls, waits, wakeups, timers, syscalls;
 };
+/* One more of what a loop counts, by its thread. Any thread may look at the counters meanwhile. */
+static inline void cp_count(uint64_t *counter) {
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
 
 struct cp_entry { /* a timer in the heap, its deadline beside it */
     cp_ns when;

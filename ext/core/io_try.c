@@ -107,7 +107,7 @@ static ssize_t try_once(struct cp_loop *loop, struct cp_io *io, struct cp_op *op
 ssize_t cp_io_try(struct cp_loop *loop, struct cp_io *io, struct cp_op *op) {
     ssize_t result;
     do {
-        loop->stats.syscalls++;
+        cp_count(&loop->stats.syscalls);
         result = try_once(loop, io, op);
     } while (result == -EINTR);
     return result;

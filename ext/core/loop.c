@@ -16,7 +16,7 @@ int cp_drain(struct cp_loop *loop) {
     int stop;
     for (;;) {
         while ((job = cp_queue_pop(&loop->micro))) {
-            loop->stats.microtasks++;
+            cp_count(&loop->stats.microtasks);
             if ((stop = loop->host->run(loop, job)) < 0)
                 return stop;
             if (loop->stats.microtasks % BREATH == 0 && (stop = loop->host->breathe(loop)) < 0)
@@ -65,7 +65,7 @@ static int fire_due(struct cp_loop *loop) {
         if (timer->when > now || timer->seq >= newest)
             break;
         cp_timer_stop(loop, timer);
-        loop->stats.timers++;
+        cp_count(&loop->stats.timers);
         stop = drain_after(loop, loop->host->fire(loop, timer));
     }
     return stop;
@@ -93,7 +93,7 @@ static int run_macrotasks(struct cp_loop *loop) {
     int stop = 0;
     loop->macro.head = NULL;
     while (!stop && (job = cp_queue_pop(&now))) {
-        loop->stats.macrotasks++;
+        cp_count(&loop->stats.macrotasks);
         stop = drain_after(loop, loop->host->run(loop, job));
     }
     if (now.head) { /* stopped early: what is left stays ahead of what was added */
@@ -148,7 +148,7 @@ static int wait_in_poller(struct cp_loop *loop, cp_ns max_wait) {
 
 int cp_loop_step(struct cp_loop *loop, cp_ns max_wait) {
     int stop;
-    loop->stats.turns++;
+    cp_count(&loop->stats.turns);
     if ((stop = end_turn(loop)))
         return stop;
     if ((stop = wait_in_poller(loop, max_wait)))
@@ -194,7 +194,7 @@ void cp_wake(struct cp_loop *loop) {
  */
 static int woken(struct cp_loop *loop, struct cp_op *op) {
     int done;
-    loop->stats.wakeups++;
+    cp_count(&loop->stats.wakeups);
     do
         done = cp_io_submit(loop, &loop->wake_io, op);
     while (done > 0 && op->result > 0);

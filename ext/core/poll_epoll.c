@@ -52,13 +52,13 @@ static int poll_add(struct cp_loop *loop, struct cp_io *io) {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = io};
     io->ready = CP_READABLE | CP_WRITABLE; /* not known yet, so worth a try */
-    loop->stats.syscalls++;
+    cp_count(&loop->stats.syscalls);
     return epoll_ctl(s->fd, EPOLL_CTL_ADD, io->fd, &event) < 0 ? -errno : 0;
 }
 
 static void poll_remove(struct cp_loop *loop, struct cp_io *io) {
     struct epoll_state *s = loop->poller_state;
-    loop->stats.syscalls++;
+    cp_count(&loop->stats.syscalls);
     epoll_ctl(s->fd, EPOLL_CTL_DEL, io->fd, NULL);
     for (int i = s->next; i < s->count; i++)
         if (s->batch[i].data.ptr == io)
@@ -118,12 +118,12 @@ static bool take_event(struct cp_loop *loop, struct cp_io *io, uint32_t events) 
 static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     struct epoll_state *s = loop->poller_state;
     int count, err;
-    loop->stats.polls++;
+    cp_count(&loop->stats.polls);
     if (s->next < s->count) /* the host stopped in the middle: these edges come no second time */
         return 0;
-    loop->stats.syscalls++;
+    cp_count(&loop->stats.syscalls);
     if (timeout != 0) {
-        loop->stats.waits++;
+        cp_count(&loop->stats.waits);
         loop->host->before_wait(loop);
     }
     count = wait_for_events(s, timeout);

@@ -66,7 +66,7 @@ struct uring_state {
 /* Hands them over, and has the kernel complete what it can without waiting. */
 static int enter(struct cp_loop *loop) {
     struct uring_state *s = loop->poller_state;
-    loop->stats.syscalls++;
+    cp_count(&loop->stats.syscalls);
     return io_uring_submit_and_get_events(&s->ring);
 }
 
@@ -449,8 +449,8 @@ static int wait_for_completion(struct cp_loop *loop, struct uring_state *s, cp_n
     struct __kernel_timespec t = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};
     struct io_uring_cqe *ignored;
     int err;
-    loop->stats.waits++;
-    loop->stats.syscalls++;
+    cp_count(&loop->stats.waits);
+    cp_count(&loop->stats.syscalls);
     loop->host->before_wait(loop);
     err = io_uring_submit_and_wait_timeout(&s->ring, &ignored, 1, timeout == CP_FOREVER ? NULL : &t,
                                            NULL);
@@ -461,14 +461,14 @@ static int wait_for_completion(struct cp_loop *loop, struct uring_state *s, cp_n
 /* After the call, which makes it readable as well; what came between the two, poll_idle sees. */
 static void quiet_event_fd(struct cp_loop *loop, struct uring_state *s) {
     eventfd_t count;
-    loop->stats.syscalls++;
+    cp_count(&loop->stats.syscalls);
     eventfd_read(s->event_fd, &count);
 }
 
 static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     struct uring_state *s = loop->poller_state;
     int err;
-    loop->stats.polls++;
+    cp_count(&loop->stats.polls);
     buffer_return_lent(&s->buffers);
     if (s->closed_elsewhere && atomic_exchange(&s->closed_elsewhere, false))
         for (struct cp_watch *w = s->watches; w; w = w->next)
