@@ -61,7 +61,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench gate bench-cpromise bench-callgrind bench-seam check env clean help setup install uninstall dist docs ci-list
+.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench claims gate bench-cpromise bench-callgrind bench-seam check env clean help setup install uninstall dist docs ci-list
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -193,6 +193,12 @@ bench:  ## Set up, build, run MATRIX (default or smoke), plot and report; PYTHON
 	@scripts/setup --for bench --python "$(PYTHON)"
 	@$(MAKE) --no-print-directory MODE=release all
 	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
+
+claims:  ## What is said of threads, loops and processes, decided on this machine; ONLY=C1,C5 for some, PYTHONS='...' for a column each
+	@scripts/setup --for bench --python "$(PYTHON)"
+	@$(MAKE) --no-print-directory MODE=release all
+	@build/release/gilbench claims --run --python "$(VENV)/bin/python" $(if $(ONLY),--only $(ONLY)) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
+	@build/release/gilbench report results/latest
 
 gate:  ## Is CAND (HEAD) slower than BASE (origin/main)? GATE='--budget 60' passes options; for a CI: scripts/gate
 	@PYTHON="$(PYTHON)" scripts/gate "$(BASE)" "$(CAND)" $(GATE)

@@ -1,13 +1,16 @@
 /* cmd_report.c - gilbench report: report.md, made from results.json alone: the summary first, then
  * pictures with their answers, then what was attested, the machine, and how to repeat it. */
+#include "claims.h"
 #include "cmd.h"
 #include "facts.h"
 #include "latency.h"
 #include "matrix.h"
+#include "registry.h"
 #include "scaling.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -183,6 +186,8 @@ static void write_repeat(FILE *out, const struct runset *run) {
             fact_find(run, "commit"), run->matrix_name, (unsigned long long)run->seed, run->reps);
     if (*only)
         fprintf(out, " --only '%s'", only);
+    if (*fact_find(run, "sections"))
+        fprintf(out, " --sections '%s'", fact_find(run, "sections"));
     if (*store && strcmp(store, "embedded"))
         fprintf(out, " --store %s", store);
     if (*fact_find(run, "bind"))
@@ -196,7 +201,8 @@ static void write_repeat(FILE *out, const struct runset *run) {
           out);
 }
 
-static void write_report(FILE *out, const struct runset *run, const char *folder) {
+static int write_report(FILE *out, const struct runset *run, const char *folder, const char *home,
+                        struct err *err) {
     fprintf(
         out,
         "# gilbench: %s\n\nRun %s, %s, %s on %s (%s), commit %s, %d processes for each cell%s.\n",
@@ -206,6 +212,8 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
     if (*fact_find(run, "store") && strcmp(fact_find(run, "store"), "embedded"))
         fprintf(out, "Store of client workloads: %s, which knows no delay_us.\n",
                 fact_find(run, "store"));
+    if (claims_report(out, home, run, err) < 0)
+        return -1;
     fputs("\n## Summary\n\n"
           "Medians over processes with 95 % bootstrap intervals. Speed-up: against one worker of "
           "the same language (`serial` for Python), "
@@ -223,24 +231,26 @@ static void write_report(FILE *out, const struct runset *run, const char *folder
     write_attestation(out, run);
     write_machine(out, run);
     write_repeat(out, run);
+    return 0;
 }
 
-static int report(const char *arg, struct err *err) {
+static int report(const char *arg, const char *home, struct err *err) {
     char file[PATH_MAX], folder[PATH_MAX], path[PATH_MAX + 16];
     struct runset run;
     FILE *out;
-    int failed = 0;
+    int failed = 0, bad;
     if (find_results(arg, file, folder, sizeof file, err) < 0 || results_read(file, &run, err) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/report.md", folder);
     if (!(out = fopen(path, "w"))) {
         failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
     } else {
-        write_report(out, &run, folder);
-        failed = ferror(out);
-        if (fclose(out) == EOF || failed)
+        failed = write_report(out, &run, folder, home, err);
+        bad = ferror(out);
+        bad |= fclose(out) == EOF;
+        if (bad && !failed)
             failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
-        else
+        if (!failed)
             fprintf(stderr, "report: %s\n", path);
     }
     runset_free(&run);
@@ -248,11 +258,16 @@ static int report(const char *arg, struct err *err) {
 }
 
 static int cmd_report(int argc, char **argv) {
+    struct registry *reg = calloc(1, sizeof *reg);
     struct err err = {0};
-    return no_options(argc, argv, &err) < 0 ||
-                   report(optind < argc ? argv[optind] : "results/latest", &err) < 0
-               ? complain(&err)
-               : GB_OK;
+    int code = GB_OK;
+    if (!reg)
+        err_set(&err, GB_RUNTIME, "out of memory");
+    if (!reg || no_options(argc, argv, &err) < 0 || registry_places(reg, &err) < 0 ||
+        report(optind < argc ? argv[optind] : "results/latest", reg->home, &err) < 0)
+        code = complain(&err);
+    free(reg);
+    return code;
 }
 
 const struct verb verb_report = {"report", "write the report of a run", cmd_report, help, NULL, ""};

@@ -29,6 +29,8 @@ static const char help[] =
     "  -o, --output DIR    where to (default: results/runs/<run id>)\n"
     "      --resume DIR    go on with an interrupted run: same seed, same matrix, same plan\n"
     "      --only GLOB     only cells whose id matches, as 'cpu_*/threads/*'\n"
+    "      --sections W    only sections whose label, as in [cpu_queens: C1], has one of these "
+    "words\n"
     "      --reps N        processes for each cell, instead of the matrix' number\n"
     "      --seed N        of data, plan and intervals, instead of the matrix' number\n"
     "      --timeout S     for each sample and each set-up, instead of the matrix' number\n"
@@ -55,7 +57,8 @@ static const char help[] =
     "interrupted (--resume goes on)\n";
 
 struct options {
-    const char *matrix, *output, *resume, *only, *store, *python, *pythons, *workload, *bind;
+    const char *matrix, *output, *resume, *only, *sections, *store, *python, *pythons, *workload,
+        *bind;
     int reps;
     int64_t seed; /* -1: the matrix' */
     double timeout_s;
@@ -98,6 +101,9 @@ static int set_option(struct options *o, int option, struct err *err) {
         return 0;
     case 'O':
         o->only = optarg;
+        return 0;
+    case 'c':
+        o->sections = optarg;
         return 0;
     case 's':
         o->store = optarg;
@@ -148,10 +154,11 @@ static int set_option(struct options *o, int option, struct err *err) {
 }
 
 static const struct option known[] = {
-    {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},  {"only", 1, 0, 'O'},     {"reps", 1, 0, 'n'},
-    {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'}, {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},
-    {"require", 0, 0, 'q'},  {"pythons", 1, 0, 'y'}, {"workload", 1, 0, 'w'}, {"bind", 1, 0, 'b'},
-    {"progress", 1, 0, 'P'}, {0, 0, 0, 0},
+    {"output", 1, 0, 'o'},   {"resume", 1, 0, 'r'},   {"only", 1, 0, 'O'},
+    {"reps", 1, 0, 'n'},     {"seed", 1, 0, 'S'},     {"timeout", 1, 0, 't'},
+    {"store", 1, 0, 's'},    {"python", 1, 0, 'p'},   {"require", 0, 0, 'q'},
+    {"pythons", 1, 0, 'y'},  {"workload", 1, 0, 'w'}, {"bind", 1, 0, 'b'},
+    {"sections", 1, 0, 'c'}, {"progress", 1, 0, 'P'}, {0, 0, 0, 0},
 };
 
 static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
@@ -169,9 +176,18 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- Setting up */
 
+static int named_matrix(struct session *s, struct err *err) {
+    const char *name = s->options.matrix ? s->options.matrix : "default";
+    if (run_matrix(&s->run, &s->reg, name, err) < 0)
+        return -1;
+    if (s->options.sections)
+        matrix_keep_sections(s->run.matrix_text, s->options.sections);
+    return 0;
+}
+
 static int find_matrix(struct session *s, struct err *err) {
     if (!s->options.workload || s->options.matrix)
-        return run_matrix(&s->run, &s->reg, s->options.matrix ? s->options.matrix : "default", err);
+        return named_matrix(s, err);
     snprintf(s->run.matrix_name, sizeof s->run.matrix_name, "%s", s->user.name);
     s->run.matrix_text = user_matrix(&s->user, &s->reg, s->machine.npus, err);
     return s->run.matrix_text ? 0 : -1;
@@ -260,6 +276,7 @@ static int begin_new(struct session *s, struct err *err) {
     facts_of_machine(&s->run, &s->machine);
     fact_add(&s->run, "store", s->options.store);
     fact_add(&s->run, "only", s->options.only);
+    fact_add(&s->run, "sections", s->options.sections);
     fact_add(&s->run, "workload", s->user.file);
     fact_add(&s->run, "bind", s->options.bind);
     add_pythons(s);

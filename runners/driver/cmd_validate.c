@@ -29,7 +29,8 @@ static void print_valid(const char *path, const struct document *document) {
         printf(", journal of %d whole lines%s", document_items(document),
                document->torn ? "; the last line was cut off: a valid prefix" : "");
     else
-        printf(", %d benchmarks", document_items(document));
+        printf(", %d %s", document_items(document),
+               strcmp(document->kind->schema, "gilbench/claims") ? "benchmarks" : "verdicts");
     putchar('\n');
 }
 

@@ -12,6 +12,7 @@
 const struct document_kind document_kinds[] = {
     {"gilbench/result", "schema.json", "results of gilbench run, and its journal"},
     {"gilbench/ab", "ab.schema.json", "results of gilbench ab, and its journal"},
+    {"gilbench/claims", "claims.schema.json", "what gilbench claims --json prints"},
     {"gilbench/history", "history.schema.json", "the lines that gilbench gate --history appends"},
 };
 const int document_nkinds = sizeof document_kinds / sizeof *document_kinds;
@@ -153,9 +154,9 @@ static int check_interval(const json_t *estimate, const char *id, const char *na
                    value, lo, hi);
 }
 
-static int check_unique(const json_t *seen, const char *id, struct err *err) {
+static int check_unique(const json_t *seen, const char *what, const char *id, struct err *err) {
     if (json_object_get(seen, id))
-        return err_set(err, GB_INCOMPATIBLE, "two benchmarks have the id %s", id);
+        return err_set(err, GB_INCOMPATIBLE, "two %s have the id %s", what, id);
     json_object_set_new((json_t *)seen, id, json_true());
     return 0;
 }
@@ -219,15 +220,55 @@ static int check_ab_benchmark(const json_t *benchmark, const char *id, struct er
     return 0;
 }
 
+static bool has_claims(const struct document *document) {
+    return !strcmp(document->kind->schema, "gilbench/claims");
+}
+
+/* A verdict rests on a figure that was measured. */
+static int check_decision(const json_t *decision, const char *id, struct err *err) {
+    const char *verdict = json_string_value(json_object_get(decision, "verdict"));
+    bool measured = false;
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(decision, "figures"), i, one) {
+        const json_t *estimate = json_object_get(one, "estimate");
+        if (check_interval(estimate, id, json_string_value(json_object_get(one, "name")), err) < 0)
+            return -1;
+        measured |= json_is_object(estimate);
+    }
+    if ((!strcmp(verdict, "HOLDS") || !strcmp(verdict, "REFUTED")) && !measured)
+        return err_set(err, GB_INCOMPATIBLE, "%s is said to be %s, without a figure", id, verdict);
+    return 0;
+}
+
+/* One verdict for each claim and interpreter. */
+static int check_board(const struct document *document, struct err *err) {
+    const json_t *claims = json_object_get(document->json, "claims");
+    json_t *seen = json_object(), *one;
+    size_t i;
+    int failed = 0;
+    json_array_foreach(claims, i, one) {
+        char id[200];
+        snprintf(id, sizeof id, "%s on %s", json_string_value(json_object_get(one, "id")),
+                 json_string_value(json_object_get(one, "python")));
+        if (!failed)
+            failed = check_unique(seen, "verdicts", id, err);
+        if (!failed)
+            failed = check_decision(one, id, err);
+    }
+    json_decref(seen);
+    return failed;
+}
+
 static int check_rules(const struct document *document, struct err *err) {
     const json_t *benchmarks = json_object_get(document->json, "benchmarks");
     json_t *seen = json_object(), *one;
     size_t i;
-    int failed = 0;
+    int failed = has_claims(document) ? check_board(document, err) : 0;
     json_array_foreach(benchmarks, i, one) {
         const char *id = json_string_value(json_object_get(one, "id"));
         if (!failed)
-            failed = check_unique(seen, id, err);
+            failed = check_unique(seen, "benchmarks", id, err);
         if (!failed && !strcmp(document->kind->schema, "gilbench/result"))
             failed = check_run_cell(one, id, err);
         if (!failed && !strcmp(document->kind->schema, "gilbench/ab"))
@@ -291,7 +332,9 @@ int document_load_results(const char *home, const char *path, const char *schema
 
 int document_items(const struct document *document) {
     const json_t *items =
-        document->journal ? document->json : json_object_get(document->json, "benchmarks");
+        document->journal
+            ? document->json
+            : json_object_get(document->json, has_claims(document) ? "claims" : "benchmarks");
     return (int)json_array_size(items);
 }
 

@@ -33,7 +33,7 @@ void document_free(struct document *document);
 int document_load_results(const char *home, const char *path, const char *schema,
                           struct document *document, struct err *err);
 
-/* Benchmarks of results, whole lines of a journal. */
+/* Benchmarks of results, verdicts of a claim board, whole lines of a journal. */
 int document_items(const struct document *document);
 
 /* The text of the JSON Schema of a kind, owned by the caller; NULL with err set. */

@@ -2,6 +2,7 @@
 #include "latency.h"
 #include "../stats/stats.h"
 #include "matrix.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,33 @@ static void estimate_percentiles(struct latencies *to, const struct result *r, e
     for (int k = 0; k < PERCENTILES; k++)
         *each[k] = estimate_of(values + k * r->nreps, n, seed);
     free(values);
+}
+
+static bool has_corrected(const struct rep *rep) {
+    for (int i = 0; i < rep->nsamples; i++)
+        if (!rep->samples[i].warmup && rep->samples[i].corrected)
+            return true;
+    return false;
+}
+
+double rep_percentile(const struct rep *rep, const char *name) {
+    static const struct {
+        const char *name;
+        double p;
+    } all[] = {{"p50_ns", 0.5},    {"p90_ns", 0.9},      {"p99_ns", 0.99},
+               {"p999_ns", 0.999}, {"p9999_ns", 0.9999}, {"max_ns", 1}};
+    static struct hist merged;
+    const char *rest = !strncmp(name, "uncorrected_", 12) ? name + 12
+                       : !strncmp(name, "corrected_", 10) ? name + 10
+                                                          : name;
+    bool corrected = rest == name ? has_corrected(rep) : *name == 'c';
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (strcmp(all[i].name, rest))
+            continue;
+        merge(&merged, rep, corrected);
+        return hist_count(&merged) ? (double)hist_percentile(&merged, all[i].p) : NAN;
+    }
+    return INFINITY;
 }
 
 /* ---- The load generator */

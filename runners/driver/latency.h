@@ -14,6 +14,9 @@ int64_t cell_rate(const struct cell *cell);
  * leaves a line in why. */
 int check_load_params(const struct cell *cell, char *why, size_t room);
 
+/* A percentile of a process over its counted samples, by its name ("uncorrected_p99_ns", "corrected_max_ns",
+ * "p50_ns": of which there is). NAN: no op was timed so; infinite: no such name. */
+double rep_percentile(const struct rep *rep, const char *name);
 /* Fills the latencies and what is known of the load generator, from the raw samples; then judges. */
 void estimate_latency(struct result *result, uint64_t seed);
 /* From the estimates alone: sets or clears client_bound. Thresholds: docs/decisions/016. */

@@ -304,6 +304,33 @@ int matrix_parse(struct matrix *matrix, const char *name, const char *text,
     return failed;
 }
 
+static bool section_is_kept(const char *line, const char *words) {
+    char name[GB_NAME_MAX], label[GB_NAME_MAX] = "", word[GB_NAME_MAX];
+    const char *rest = label;
+    int column = 0;
+    if (sscanf(line, "[%63[^]:]:%63[^]\n]", name, label) < 1 || !strcmp(name, "run"))
+        return true;
+    while (next_word(&rest, word, sizeof word, &column))
+        if (has_word(words, word))
+            return true;
+    return false;
+}
+
+void matrix_keep_sections(char *text, const char *words) {
+    char *to = text;
+    bool kept = true;
+    while (*text) {
+        const char *end = strchrnul(text, '\n');
+        size_t size = (size_t)(end - text) + (*end == '\n');
+        kept = *text == '[' ? section_is_kept(text, words) : kept;
+        if (kept)
+            memmove(to, text, size);
+        to += kept ? size : 0;
+        text += size;
+    }
+    *to = '\0';
+}
+
 void matrix_free(struct matrix *matrix) {
     free(matrix->cells);
     *matrix = (struct matrix){0};

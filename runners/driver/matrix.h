@@ -21,6 +21,10 @@ int matrix_parse(struct matrix *matrix, const char *name, const char *text,
                  const struct registry *reg, struct err *err);
 void matrix_free(struct matrix *matrix);
 
+/* Leaves in the text of a matrix [run] and the sections whose label, as in [cpu_queens: C1 C2], has one
+ * of these words. */
+void matrix_keep_sections(char *text, const char *words);
+
 /* The value of a cell's parameter, or NULL. */
 const char *cell_param(const struct cell *cell, const char *key);
 /* "promise:await": what the adapter is told */

@@ -45,6 +45,13 @@ struct estimate estimate_of(const double *values, int n, uint64_t seed);
 /* Ops a second of one process: the median over its counted samples. */
 double rep_rate(const struct rep *rep);
 
+/* One number of a process, as estimates are made of it: ops_per_s, ns_per_op, cpu_ns_per_op,
+ * ops_per_cpu_s, parallelism, switches_per_op, error_share, startup_ns, peak_rss_b, pss_b, and the
+ * percentiles uncorrected_p99_ns, corrected_p50_ns ...; p50_ns ...: corrected where there is an open
+ * loop, else uncorrected. NAN where it was not measured. */
+double rep_figure(const struct rep *rep, const char *name);
+bool rep_figure_is_known(const char *name);
+
 /* The estimates of a result by number, 0 and on, with their names in results.json; NULL behind the
  * last. */
 const struct estimate *result_estimate(const struct result *result, int i, const char **name);

@@ -101,6 +101,68 @@ static double waiting_threads(const struct rep *rep) {
     return median_over_samples(rep, sample_threads);
 }
 
+static double ns_per_op(const struct rep *rep) {
+    return 1e9 / rep_rate(rep);
+}
+static double switches(const struct rep *rep) {
+    return nvcsw(rep) + nivcsw(rep);
+}
+static double ops_per_cpu_s(const struct rep *rep) {
+    return 1e9 / cpu(rep);
+}
+static double sample_errors(const struct sample *s) {
+    return (double)s->error / (double)s->ops;
+}
+static double error_share(const struct rep *rep) {
+    return median_over_samples(rep, sample_errors);
+}
+
+/* What reps have by name, and whether 0 means that it was not measured. */
+static const struct {
+    const char *name;
+    rep_number number;
+    bool zero_is_none;
+} rep_figures[] = {
+    {"ops_per_s", rep_rate, true},
+    {"ns_per_op", ns_per_op, true},
+    {"cpu_ns_per_op", cpu, true},
+    {"ops_per_cpu_s", ops_per_cpu_s, true},
+    {"parallelism", parallelism, true},
+    {"switches_per_op", switches, false},
+    {"error_share", error_share, false},
+    {"startup_ns", startup, true},
+    {"peak_rss_b", peak_rss, true},
+    {"pss_b", pss, true},
+    {"pss_ready_b", pss_ready, true},
+    {"waiting_pss_b", waiting_pss, true},
+    {"waiting_page_tables_b", waiting_page_tables, true},
+    {"waiting_threads", waiting_threads, true},
+};
+enum { REP_FIGURES = sizeof rep_figures / sizeof *rep_figures };
+
+double rep_figure(const struct rep *rep, const char *name) {
+    double value;
+    for (int i = 0; i < REP_FIGURES; i++) {
+        if (strcmp(rep_figures[i].name, name))
+            continue;
+        value = rep_figures[i].number(rep);
+        /* switches of a process whose CPU time could not be read were not read either */
+        if ((rep_figures[i].zero_is_none && !(value > 0)) || !isfinite(value) ||
+            (rep_figures[i].number == switches && !(cpu(rep) > 0)))
+            return NAN;
+        return value;
+    }
+    return rep_percentile(rep, name);
+}
+
+bool rep_figure_is_known(const char *name) {
+    static const struct rep nothing;
+    for (int i = 0; i < REP_FIGURES; i++)
+        if (!strcmp(rep_figures[i].name, name))
+            return true;
+    return !isinf(rep_percentile(&nothing, name));
+}
+
 /* ---- One number of a cell */
 
 struct estimate estimate_of(const double *values, int n, uint64_t seed) {
