@@ -1,16 +1,25 @@
-"""asyncio: one loop on one thread; cpu ops through its thread pool. uvloop_.py runs the same on another loop."""
+"""asyncio: one loop on one thread; cpu ops through its thread pool. uvloop_.py runs the same on another loop.
+
+asyncio_offload: what requests compute is done by a pool of threads or processes.
+"""
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import common
+import serving
 from resp import AsyncioStore, employee
 
 
 class Asyncio(common.Adapter):
     new_loop = staticmethod(asyncio.new_event_loop)
+    offload = None  # where requests compute: a function of request.what; None: on the loop
 
     def setup(self):
+        if self.model == "asyncio_offload":
+            pool, answer = serving.pool(self)
+            self.offload = lambda what: asyncio.get_running_loop().run_in_executor(pool, answer, what)
         self.runner = asyncio.Runner(loop_factory=self.new_loop)
         return self.runner.run(self.prepare())
 
@@ -18,7 +27,8 @@ class Asyncio(common.Adapter):
         loop = asyncio.get_running_loop()
         self.loop = common.qualified(loop)
         if self.kind == "server":
-            self.server = await asyncio.start_server(echo, "127.0.0.1", self.params["port"], backlog=4096)
+            serve_one = self.converse if hasattr(self.work, "conversation") else echo
+            self.server = await asyncio.start_server(serve_one, "127.0.0.1", self.params["port"], backlog=4096)
             return self.server.sockets[0].getsockname()[1]
         if self.kind == "client":
             self.stores = [await AsyncioStore.connect(self.params) for _ in range(self.size)]
@@ -48,6 +58,20 @@ class Asyncio(common.Adapter):
     def serve(self, wait):
         self.runner.run(until_stop(wait))
 
+    async def converse(self, reader, writer):
+        """Answers what comes on a connection, one request after the other."""
+        conversation, answer = self.work.conversation(), self.work.answer
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            while data := await reader.read(serving.SIZE):
+                for request in conversation(data):
+                    if request.wait:
+                        await asyncio.sleep(request.wait)
+                    away = request.offload and self.offload
+                    writer.write(await self.offload(request.what) if away else answer(request.what))
+                    if request.last:
+                        return
+                await writer.drain()
+
     def close(self):
         self.runner.close()
 
@@ -58,7 +82,7 @@ async def until_stop(wait):
 
 
 async def echo(reader, writer):
-    while data := await reader.read(65536):
+    while data := await reader.read(serving.SIZE):
         writer.write(data)
         await writer.drain()
     writer.close()

@@ -4,6 +4,7 @@ The wire and the bucket rule are defined in runners/README.md. An adapter is a c
 `close` (servers: `serve`), given to main(); serial.py is the smallest one.
 """
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -292,6 +293,14 @@ class Adapter:
         """Servers only: serves until wait(), called where it may block, returns 'stop'."""
         raise NotImplementedError
 
+    def beside(self):
+        """A context: what computes beside a server while it serves."""
+        if not hasattr(self.work, "spin"):
+            return contextlib.nullcontext()
+        import serving
+
+        return serving.spinners(self.work)
+
     def close(self):
         pass
 
@@ -330,7 +339,8 @@ def run(adapter, wire):
     wire.say(adapter.attest())
     wire.say(f"ready port={port}" if port else "ready")
     if adapter.kind == "server":
-        adapter.serve(wire.word)
+        with adapter.beside():
+            adapter.serve(wire.word)
     else:
         run_samples(adapter, wire)
     wire.say(adapter.attest())

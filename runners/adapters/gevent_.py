@@ -5,6 +5,7 @@ import common
 import gevent
 import gevent.server
 import gevent.socket
+import serving
 from gevent.threadpool import ThreadPool
 from resp import BlockingStore
 
@@ -19,7 +20,7 @@ class Gevent(common.Adapter):
         self.loop = common.qualified(hub.loop)
         self.waiters = ThreadPool(1)  # where the wire is read, while the loop runs
         if self.kind == "server":
-            self.server = gevent.server.StreamServer(("127.0.0.1", self.params["port"]), echo, backlog=4096)
+            self.server = gevent.server.StreamServer(("127.0.0.1", self.params["port"]), self.serve_one, backlog=4096)
             self.server.start()
             return self.server.server_port
         if self.kind == "client":
@@ -52,12 +53,13 @@ class Gevent(common.Adapter):
             pass
         self.server.stop()
 
-
-def echo(connection, _):
-    connection.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
-    with connection:
-        while data := connection.recv(65536):
-            connection.sendall(data)
+    def serve_one(self, connection, _):
+        serving.no_delay(connection)
+        with connection:
+            if hasattr(self.work, "conversation"):
+                serving.converse(connection, self.work.conversation(), gevent.sleep, lambda request: self.work.answer(request.what))
+            else:
+                serving.echo(connection)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 An interpreter shares no object with another, so ops and results cross as bytes, over pipes that all of them read: a
 message of 16 bytes is a range of ops, and whoever reads it has it. With the variant `fresh` each op has an interpreter
-and a thread that are made for it.
+and a thread that are made for it. server (mix_convoy): a thread of the main interpreter for each connection, and what computes
+beside it has an interpreter each.
 """
 
+import contextlib
 import marshal
 import os
 import struct
@@ -12,6 +14,7 @@ import sys
 import threading
 
 import common
+import serving
 
 try:
     import _interpreters as interpreters
@@ -25,7 +28,7 @@ PROGRAM = """
 import sys
 sys.path[:] = {path!r}
 import interp
-interp.work_for({name!r}, {params!r}, {tasks}, {results})
+interp.{life}({name!r}, {params!r}, {tasks}, {results})
 """
 
 
@@ -83,21 +86,41 @@ def work_for(name, params, tasks, results):
             say(results, f"{type(error).__name__}: {error}")
 
 
-class Interp(common.Adapter):
+def spin_for_ever(name, params, _, results):
+    """The life of what computes beside a server: says its id when it has begun."""
+    work = common.load(name).Workload(params)
+    work.spin()
+    say(results, common.interpreter_id())
+    while True:
+        work.spin()
+
+
+class Interp(serving.Threaded):
     sends_chunks = True
 
     def setup(self):
-        self.tasks, self.results, ids = os.pipe(), [], []
-        for _ in range(self.size):
+        self.tasks, self.results = os.pipe(), []
+        if self.kind == "server":
+            self.start("spin_for_ever", self.work.spinners)
+            return self.listen()
+        self.interp = ",".join(map(str, self.start("work_for", self.size)))
+
+    def start(self, life, size):
+        """The ids of so many interpreters, which have begun."""
+        ids = []
+        for _ in range(size):
             pipe = os.pipe()
             self.results.append(pipe[0])
-            threading.Thread(target=self.live, args=(create(), pipe[1]), daemon=True).start()
+            threading.Thread(target=self.live, args=(life, create(), pipe[1]), daemon=True).start()
             ids.append(hear(pipe[0]))
-        self.interp = ",".join(map(str, ids))
+        return ids
 
-    def live(self, interpreter, results):
+    def beside(self):
+        return contextlib.nullcontext()  # they compute already
+
+    def live(self, life, interpreter, results):
         path = [os.path.dirname(os.path.abspath(__file__)), *sys.path]
-        program = PROGRAM.format(path=path, name=self.name, params=self.params, tasks=self.tasks[0], results=results)
+        program = PROGRAM.format(path=path, life=life, name=self.name, params=self.params, tasks=self.tasks[0], results=results)
         try:
             run(interpreter, program)
         finally:

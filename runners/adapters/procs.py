@@ -2,8 +2,10 @@
 by one of these methods (`fresh_fork` ...) or by running an interpreter that imports nothing but the workload (`cold`).
 
 Ops go to the workers in chunks. Each op is timed in its worker; its result crosses to the parent, as it would in use.
+server (mix_convoy): a thread for each connection, and what computes beside it has a process each.
 """
 
+import contextlib
 import multiprocessing
 import os
 import subprocess
@@ -12,6 +14,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import common
+import serving
 
 work = None  # of this worker, a process
 
@@ -32,6 +35,26 @@ def start_worker(given, barrier):
 
 def run_chunk(ops):
     return [common.timed(work, op) for op in ops]
+
+
+def answer_request(what):
+    """Where requests compute: see serving.process_pool."""
+    return work.answer(what)
+
+
+def pool(given, size, method):
+    """An executor whose workers are there and have the workload."""
+    context = multiprocessing.get_context(method)
+    executor = ProcessPoolExecutor(size, context, start_worker, (given, context.Barrier(size)))
+    list(executor.map(run_chunk, [()] * size))
+    return executor
+
+
+def spin_for_ever(given, barrier):
+    """The life of a process that computes beside a server."""
+    start_worker(given, barrier)
+    while True:
+        given.spin()
 
 
 def answer(mouth, given, op):
@@ -87,21 +110,36 @@ class Cold(common.Adapter):
     sample = common.fresh
 
 
-class Procs(common.Adapter):
+class Procs(serving.Threaded):
     sends_chunks = True
 
     def setup(self):
         self.start_method = self.variant
-        context = multiprocessing.get_context(self.variant)
-        self.pool = ProcessPoolExecutor(self.size, context, start_worker, (self.work, context.Barrier(self.size)))
-        list(self.pool.map(run_chunk, [()] * self.size))
+        if self.kind == "server":
+            self.start_spinners(multiprocessing.get_context(self.variant), self.work.spinners)
+            return self.listen()
+        self.pool = pool(self.work, self.size, self.variant)
+
+    def start_spinners(self, context, size):
+        barrier = context.Barrier(size + 1)
+        self.spinners = [context.Process(target=spin_for_ever, args=(self.work, barrier), daemon=True) for _ in range(size)]
+        for process in self.spinners:
+            process.start()
+        barrier.wait()
+
+    def beside(self):
+        return contextlib.nullcontext()  # they compute already
 
     def sample(self, tally):
         for done in self.pool.map(run_chunk, common.chunks(self.params, self.size)):
             tally.done += done
 
     def close(self):
-        self.pool.shutdown()
+        if self.kind == "server":
+            for process in self.spinners:
+                process.kill()
+        else:
+            self.pool.shutdown()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """cpromise, in two styles: `chain` (then, then, catch) and `await` (coroutines on the same loop). cpu ops go through
-to_thread."""
+to_thread; what the requests of a server compute is computed on the loop, but for the variants that name another place."""
+
+import functools
 
 import common
 import cpromise as cp
@@ -60,13 +62,20 @@ class Promises(common.Adapter):
         if hasattr(self.work, "pop") and self.variant in ("chain", "await"):
             self.thread = self.promise
         self.offload = {"native": self.native, "process": self.process, "interp": self.interpreter}.get(self.variant, self.thread)
-        self.cp_loop = cp.Loop(workers=self.size if self.kind == "cpu" else None)
+        self.cp_loop = cp.Loop(workers=self.workers())
         return self.cp_loop.run(self.prepare)
+
+    def workers(self):
+        if self.kind == "server" and self.variant not in ("chain", "await"):
+            return self.params["workers"] + (self.variant == "thread")  # one thread more waits for the driver's words
+        return self.size if self.kind == "cpu" else None
 
     async def prepare(self):
         self.loop = common.qualified(cp.get_running_loop())
         if self.kind == "server":
-            self.server = await cp.serve_tcp(self.style.echo, "127.0.0.1", self.params["port"], backlog=4096)
+            await self.prepare_offload()
+            serve_one = functools.partial(self.style.converse, self) if hasattr(self.work, "conversation") else self.style.echo
+            self.server = await cp.serve_tcp(serve_one, "127.0.0.1", self.params["port"], backlog=4096)
             return self.server.port
         if self.kind == "client":
             address = self.params["store_host"], self.params["store_port"]
@@ -75,6 +84,22 @@ class Promises(common.Adapter):
             self.start_method = "spawn" if self.variant == "process" else "none"
             self.arguments = remote.arguments(self)
             await self.warm()
+
+    async def prepare_offload(self):
+        """Where the requests of a server compute: self.away, from request.what to a promise; None: on the loop."""
+        self.away = functools.partial(cp.to_thread, self.work.answer) if self.variant == "thread" else None
+        call = {"process": cp.to_process, "interp": cp.to_interpreter}.get(self.variant)
+        if call:
+            arguments = remote.arguments(self)
+            self.start_method = "spawn" if self.variant == "process" else "none"
+            self.away = functools.partial(call, remote.answer, *arguments)
+            await cp.Promise.all(call(remote.warm, *arguments) for _ in range(4 * self.params["workers"]))
+
+    def answer(self, request):
+        """Its bytes, or a promise of them."""
+        if request.offload and self.away:
+            return self.away(request.what)
+        return self.work.answer(request.what)
 
     def op(self, op, worker):
         """Starts one op: what comes of it, as Tally.add takes it, later."""
@@ -165,6 +190,45 @@ class Chain:
         return cp.Promise(run)
 
 
+    @staticmethod
+    def converse(adapter, stream):
+        """Answers what comes on a connection, one request after the other."""
+        conversation = adapter.work.conversation()
+
+        def run(resolve, reject):
+            def read(_=None):
+                stream.read().then(take).catch(reject)
+
+            def take(data):
+                if data:
+                    go_on(iter(conversation(data)))
+                else:
+                    resolve()
+
+            def go_on(requests):
+                request = next(requests, None)
+                if request is None:
+                    read()
+                elif request.wait:
+                    cp.sleep(request.wait).then(lambda _: answer(request, requests)).catch(reject)
+                else:
+                    answer(request, requests)
+
+            def answer(request, requests):
+                given = adapter.answer(request)
+                if isinstance(given, bytes):
+                    write(given, request, requests)
+                else:
+                    given.then(lambda text: write(text, request, requests)).catch(reject)
+
+            def write(text, request, requests):
+                stream.write(text).then(lambda _: resolve() if request.last else go_on(requests)).catch(reject)
+
+            read()
+
+        return cp.Promise(run)
+
+
 class Await:
     store = AwaitStore
 
@@ -177,6 +241,18 @@ class Await:
     async def echo(stream):
         while data := await stream.read():
             await stream.write(data)
+
+    @staticmethod
+    async def converse(adapter, stream):
+        conversation = adapter.work.conversation()
+        while data := await stream.read():
+            for request in conversation(data):
+                if request.wait:
+                    await cp.sleep(request.wait)
+                given = adapter.answer(request)
+                await stream.write(given if isinstance(given, bytes) else await given)
+                if request.last:
+                    return
 
 
 if __name__ == "__main__":

@@ -5,13 +5,28 @@ import common
 works = {}  # of this process or interpreter, made when they are first asked for
 
 
-def run(name, params, op):
-    """One op of a cpu workload, as Tally.add takes it. `params`: (key, value) pairs, so that they cross without pickle."""
+def work_of(name, params):
+    """`params`: (key, value) pairs, so that they cross without pickle."""
     key = name, params
     work = works.get(key)
     if work is None:
         work = works[key] = common.load(name).Workload(dict(params))
-    return common.timed(work, op)
+    return work
+
+
+def run(name, params, op):
+    """One op of a cpu workload, as Tally.add takes it."""
+    return common.timed(work_of(name, params), op)
+
+
+def warm(name, params):
+    """Nothing but that the workload is there."""
+    work_of(name, params)
+
+
+def answer(name, params, what):
+    """To a request of a server workload."""
+    return work_of(name, params).answer(what)
 
 
 def run_some(name, params, ops):

@@ -1,21 +1,24 @@
 """Threads: a pool that takes ops from one queue (cpu, client), or a thread for each connection (server); with the variant
-`fresh` a thread for each op (cpu)."""
+`fresh` a thread for each op (cpu). threads_offload: what requests compute is done by a pool of processes, for which the thread of
+the connection waits."""
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import common
+import serving
 from resp import BlockingStore
 
 
-class Threads(common.Adapter):
+class Threads(serving.Threaded):
     def setup(self):
         if self.variant == "fresh":
             return
+        if self.model == "threads_offload":
+            self.executor, answer = serving.pool(self)
+            self.offload = lambda what: self.executor.submit(answer, what).result()
         if self.kind == "server":
-            self.listener = socket.create_server(("127.0.0.1", self.params["port"]), backlog=4096)
-            return self.listener.getsockname()[1]
+            return self.listen()
         self.pool = ThreadPoolExecutor(self.size)
         barrier = threading.Barrier(self.size)
         list(self.pool.map(lambda _: barrier.wait(), range(self.size)))  # all threads exist before `ready`
@@ -53,24 +56,6 @@ class Threads(common.Adapter):
         self.ops, self.lock = iter(range(self.params["ops"])), threading.Lock()
         for done in self.pool.map(self.one, range(self.size)):
             tally.merge(done)
-
-    def serve(self, wait):
-        threading.Thread(target=accept_all, args=(self.listener,), daemon=True).start()
-        while wait() != "stop":
-            pass
-
-
-def accept_all(listener):
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=echo, args=(connection,), daemon=True).start()
-
-
-def echo(connection):
-    with connection:
-        while data := connection.recv(65536):
-            connection.sendall(data)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ struct model {
     char get[120];  /* how to get what it needs */
     char loop[128]; /* the loop class that must be attested */
     bool hidden;
-    char limits[512];  /* words VARIANT:WHAT: it runs no other workloads or kinds than these */
+    char limits[1024]; /* words VARIANT:WHAT: it runs no other workloads or kinds than these */
     char pythons[128]; /* words VARIANT:3.12: the oldest Python that has what it needs */
     char not_run[256]; /* "" or why it cannot run here */
 };
