@@ -4,6 +4,7 @@
 const net = require("node:net");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 const common = require("./common.js");
+const { live, serve } = require("./node_serve.js");
 
 const CHUNKS_PER_WORKER = 4;
 
@@ -135,22 +136,12 @@ async function onWorkers({ name, params }) {
 
 function workerThread() {
     const work = new (common.load(workerData.name).Workload)(workerData.params);
+    if (workerData.role) return live({ role: workerData.role, work }, parentPort);
     if (workerData.op !== undefined) return parentPort.postMessage(work.op(workerData.op));
     parentPort.on("message", ([from, to]) => {
         const done = [];
         for (let id = from; id < to; id++) done.push(common.timed(work, id));
         parentPort.postMessage(done);
-    });
-}
-
-function serve(params) {
-    const server = net.createServer({ noDelay: true }, (socket) => {
-        socket.on("error", () => socket.destroy());
-        socket.pipe(socket);
-    });
-    return new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host: "127.0.0.1", port: params.port, backlog: 4096 }, () => resolve(server.address().port));
     });
 }
 
@@ -168,7 +159,7 @@ async function runSamples(sample, wire) {
 async function run(given, wire) {
     const { module, variant, params } = given;
     if (module.Workload) given.work = new module.Workload(params);
-    const port = module.KIND === "server" ? await serve(params) : 0;
+    const port = module.KIND === "server" ? await serve(__filename, given) : 0;
     const prepare = module.KIND === "client" ? employees : { worker_threads: onWorkers, fresh: onFresh }[variant] || onLoop;
     const sample = port ? null : await prepare(given);
     wire.say(common.attestation());

@@ -105,7 +105,7 @@ static void begin_sample(struct load *load, struct conn *conns, int count, int64
     load->uncorrected = load->heavy = (struct hist){{0}};
     if (load->open)
         open_restart(load->open, start);
-    for (int i = 0; i < count; i++) {
+    for (int i = count; i-- > 0;) { /* the heavy clients first */
         conns[i].idle_ns = start;
         if (conn_start(&conns[i], load))
             conn_ready(&conns[i], load);

@@ -24,9 +24,17 @@ PARAMS = {
     "loop_steps": {"ops": 20, "steps": 50, "seed": 5},
     "io_employee": {"ops": 200, "employees": 500, "delay_us": 100, "seed": 11},
     "io_echo": {"ops": 300, "bytes": 3000, "seed": 5},
+    "io_http": {"ops": 40, "route": "mixed", "bytes": 2000, "wait_us": 300, "n": 8, "seed": 5},
+    "mix_cross": {"ops": 20, "f": 500, "total_us": 400, "seed": 5},
+    "mix_convoy": {"ops": 10, "bytes": 100, "interval_us": 200, "seed": 5},
+    "mix_fibsrv": {"ops": 20, "n": 3, "heavy": 12, "heavies": 2},
+    "mix_block": {"ops": 20, "every": 5, "burn": 2000, "seed": 5},
 }
 KIND = {"cpu_queens": "cpu", "cpu_grain": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
-START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn", "procs:cold": "exec"}
+KIND.update(dict.fromkeys(["io_http", "mix_cross", "mix_convoy", "mix_fibsrv", "mix_block"], "server"))
+# What adapters do for these they do for io_http: one adapter a language is enough.
+LIKE_HTTP, SPEAKERS = ("mix_cross", "mix_fibsrv", "mix_block"), ("threads", "node:promise", "pthreads")
+START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn", "asyncio_offload:process": "spawn", "threads_offload:process": "spawn", "procs:cold": "exec"}
 WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
 
 
@@ -90,7 +98,7 @@ def pairs(*kinds):
         pytest.param(model.values[0], workload, marks=model.marks)
         for model in visible_models()
         for workload, kind in KIND.items()
-        if kind in kinds and supports(model.values[0], workload)
+        if kind in kinds and supports(model.values[0], workload) and (workload not in LIKE_HTTP or model.values[0] in SPEAKERS)
     ]
 
 
@@ -124,7 +132,7 @@ class Cell(contextlib.ExitStack):
         self.adapter = self.measured = opened.enter_context(start(model, workload, **params))
         self.attest, port = self.adapter.ready()
         if KIND[workload] == "server":
-            self.peer = self.measured = opened.enter_context(load(port, **params))
+            self.peer = self.measured = opened.enter_context(load(port, workload, **params))
             self.peer.ready()
 
 
@@ -139,7 +147,9 @@ def test_does_the_work_and_says_so(model, workload):
         for _ in range(2):
             sample, latency = cell.measured.sample()
             assert {key: sample[key] for key in ("digest", "hit", "miss", "error")} == expected(workload)
-            assert int(sample["ops"]) == sum(latency.values()) == PARAMS[workload]["ops"]
+            heavy = sum(cell.measured.heavy.values())
+            assert int(sample["ops"]) == sum(latency.values()) + (heavy if workload == "mix_block" else 0) == PARAMS[workload]["ops"]
+            assert heavy == 4 if workload == "mix_block" else (heavy >= 2) == (workload == "mix_fibsrv")
             assert int(sample["ns"]) > 0
         if cell.measured is cell.peer:
             cell.peer.stop()
@@ -148,7 +158,7 @@ def test_does_the_work_and_says_so(model, workload):
         assert cell.attest["loop"] == section.get("loop")
         assert cell.attest["affinity"] == common.cpu_list(os.sched_getaffinity(0))
         assert cell.attest["pid"] == str(cell.adapter.process.pid)
-        assert cell.attest["interp"] == (",".join(map(str, range(1, 4))) if model == "interp" else "0")
+        assert cell.attest["interp"] == (",".join(map(str, range(1, 4))) if model == "interp" and KIND[workload] == "cpu" else "0")
         assert cell.attest["start_method"] == START.get(model, model.partition(":")[2].removeprefix("fresh_") if model.startswith("procs") else "none")
         if section["language"] == "python":
             assert cell.attest["gil"] == common.gil()

@@ -59,6 +59,12 @@ class Child:
         os.close(self.out)
         self.gone()
 
+    def peek(self):
+        """The next line, which stays the next."""
+        line = self.line()
+        self.buffer = line.encode() + b"\n" + self.buffer
+        return line
+
     def line(self):
         """The next line; '' at the end."""
         while b"\n" not in self.buffer:
@@ -90,9 +96,11 @@ class Child:
         self.words.flush()
 
     def sample(self):
-        """go: the fields of the sample, and its latency histogram as {bucket: count}."""
+        """go: the fields of the sample, and its latency histogram as {bucket: count}; that of heavy requests in `heavy`."""
         self.say("go")
-        return self.expect("sample"), self.latency()
+        sample = self.expect("sample")
+        self.heavy = self.latency("heavy") if "heavy" in self.peek() else {}
+        return sample, self.latency()
 
     def latency(self, kind="uncorrected"):
         """The next line, a histogram: {bucket: count}."""
@@ -125,8 +133,8 @@ def store(**params):
     return Child([str(BUILD / "store")], "io_employee", "peer", **params)
 
 
-def load(port, **params):
-    return Child([str(BUILD / "load")], "io_echo", "peer", target_port=port, **params)
+def load(port, workload="io_echo", **params):
+    return Child([str(BUILD / "load")], workload, "peer", target_port=port, **params)
 
 
 def is_alive(pid):
