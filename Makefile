@@ -227,7 +227,7 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 	$(Q)install -d $(HOUSE)/bin $(HOUSE)/runners/adapters $(HOUSE)/runners/matrix $(HOUSE)/plots $(HOUSE)/results $(HOUSE)/scripts $(HOUSE)/workloads \
 	  $(DESTDIR)$(PREFIX)/bin
 	$(Q)install $(PROGRAMS) $(HOUSE)/bin/ && install -m 644 $(BUILD)/build_id $(HOUSE)/bin/
-	$(Q)install -m 644 runners/gate.ini $(HOUSE)/runners/
+	$(Q)install -m 644 runners/*.ini $(HOUSE)/runners/
 	$(Q)install -m 644 runners/adapters/*.py runners/adapters/*.js runners/adapters/*.ini $(HOUSE)/runners/adapters/
 	$(Q)install -m 644 runners/matrix/*.ini $(HOUSE)/runners/matrix/
 	$(Q)install -m 644 plots/*.gp $(HOUSE)/plots/
