@@ -6,7 +6,7 @@
 
 /* clang-format off: each group on lines of its own */
 const struct workload *const workloads[] = {
-    &cpu_queens, &cpu_sha256, &cpu_grain, &loop_steps, &io_employee, &io_fanout,
+    &cpu_queens, &cpu_sha256, &cpu_grain, &ovh_payload, &loop_steps, &io_employee, &io_fanout,
     &io_echo,    &io_http,    &mix_cross, &mix_convoy, &mix_fibsrv,  &mix_block,
     &io_timer,   &io_tree,    &mem_wait,  &io_file,    &io_log,      NULL,
 };

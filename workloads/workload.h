@@ -63,7 +63,8 @@ struct workload {
     int64_t (*least_ns)(const struct args *args);
 };
 
-extern const struct workload cpu_queens, cpu_sha256, cpu_grain, loop_steps, io_employee, io_echo;
+extern const struct workload cpu_queens, cpu_sha256, cpu_grain, ovh_payload, loop_steps,
+    io_employee, io_echo;
 extern const struct workload io_http, mix_cross, mix_convoy, mix_fibsrv, mix_block;
 extern const struct workload io_fanout, io_timer, io_tree, mem_wait, io_file, io_log;
 

@@ -47,12 +47,12 @@ class Tally {
         this.done = [];
     }
 
-    lines(ns) {
+    lines(ns, encode = (result) => result) {
         let digest = 0n;
         const counts = { hit: 0, miss: 0, error: 0 };
         const buckets = new Map();
         for (const [id, outcome, result, opNs] of this.done) {
-            digest += opDigest(id, result);
+            digest += opDigest(id, encode(result));
             counts[outcome]++;
             const index = bucket(Number(opNs));
             buckets.set(index, (buckets.get(index) || 0) + 1);
@@ -182,6 +182,10 @@ function number(word, key, value) {
     return end(`${word}: a whole number of ${least} or more was expected`);
 }
 
+function choice(word, words, value) {
+    return words.includes(value) ? value : end(`${word}: one of these was expected: ${words.join(" ")}`);
+}
+
 function load(name) {
     const file = path.join(__dirname, "..", "..", "workloads", `${name}.js`);
     if (!/^\w+$/.test(name) || !fs.existsSync(file)) end(`unknown workload '${name}'`);
@@ -198,7 +202,8 @@ function parse(argv) {
         const key = word.slice(0, at);
         if (at < 0 || !Object.hasOwn(params, key)) end(`unknown parameter '${word}' of ${argv[2]}; there are: ${Object.keys(params).join(" ")}`);
         const value = word.slice(at + 1);
-        params[key] = typeof params[key] === "number" ? number(word, key, value) : value;
+        if (module.WORDS && module.WORDS[key]) params[key] = choice(word, module.WORDS[key], value);
+        else params[key] = typeof params[key] === "number" ? number(word, key, value) : value;
     }
     return { name: argv[2], variant: argv[3].split(":")[1] || "", module, params };
 }

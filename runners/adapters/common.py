@@ -66,13 +66,14 @@ class Tally:
     def merge(self, other):
         self.done += other.done
 
-    def lines(self, ns):
-        """The sample and latency lines. All that is expensive happens here, after the clock has stopped."""
+    def lines(self, ns, encode=lambda result: result):
+        """The sample and latency lines; encode(result) gives the bytes where ops did not. All that is expensive happens here,
+        after the clock has stopped."""
         digest = 0
         counts = {"hit": 0, "miss": 0, "error": 0}
         buckets = {}
         for op, outcome, result, op_ns in self.done:
-            digest += op_digest(op, result)
+            digest += op_digest(op, encode(result))
             counts[outcome] += 1
             index = bucket(op_ns)
             buckets[index] = buckets.get(index, 0) + 1
@@ -107,6 +108,11 @@ def fresh(adapter, tally):
         begun = [(op, clock(), adapter.begin(op)) for op in range(first, min(first + size, ops))]
         for op, start, unit in begun:
             tally.add(op, "hit", adapter.join(unit), clock() - start)
+
+
+def back(payload):
+    """What a worker elsewhere does with the payload of an op."""
+    return payload
 
 
 # ---- Attestation
@@ -231,6 +237,12 @@ def load(name):
     return importlib.import_module(name)
 
 
+def choice(word, words, value):
+    if value in words:
+        return value
+    sys.exit(f"{word}: one of these was expected: {' '.join(words)}")
+
+
 def number(word, key, value):
     least = 1 if key in AT_LEAST_ONE else 0
     if value.isdecimal() and int(value) >= least:
@@ -258,7 +270,10 @@ def params_of(module, name, words):
         key, equals, value = word.partition("=")
         if not equals or key not in known:
             sys.exit(f"unknown parameter '{word}' of {name}; there are: {' '.join(known)}")
-        params[key] = number(word, key, value) if isinstance(known[key], int) else value
+        if key in getattr(module, "WORDS", {}):
+            params[key] = choice(word, module.WORDS[key], value)
+        else:
+            params[key] = number(word, key, value) if isinstance(known[key], int) else value
     return params
 
 
@@ -328,7 +343,7 @@ def run_samples(adapter, wire):
         start = clock()
         adapter.sample(tally)
         ns = clock() - start
-        for line in tally.lines(ns):
+        for line in tally.lines(ns, getattr(adapter.work, "result", lambda result: result)):
             wire.say(line)
 
 

@@ -58,7 +58,18 @@ class Executors(common.Adapter):
         name, params = remote.arguments(self)
         return cp.Promise.all(cp.to_executor(self.executor, remote.run_some, name, params, ops) for ops in chunks)
 
+    async def cross(self, op):
+        start = common.clock()
+        value = await cp.to_executor(self.executor, common.back, self.work.op(op))
+        return op, "hit", value, common.clock() - start
+
+    async def cross_all(self, tally):
+        for first in range(0, self.params["ops"], self.size):
+            tally.done += await cp.Promise.all(map(self.cross, range(first, min(first + self.size, self.params["ops"]))))
+
     def sample(self, tally):
+        if hasattr(self.work, "crosses"):
+            return self.cp_loop.run(self.cross_all(tally))
         for done in self.cp_loop.run(lambda: self.ask(common.chunks(self.params, self.size))):
             tally.done += [tuple(one) for one in done]
 

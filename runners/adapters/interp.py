@@ -3,12 +3,13 @@
 An interpreter shares no object with another, so ops and results cross as bytes, over pipes that all of them read: a
 message of 16 bytes is a range of ops, and whoever reads it has it. With the variant `fresh` each op has an interpreter
 and a thread that are made for it. server (mix_convoy): a thread of the main interpreter for each connection, and what computes
-beside it has an interpreter each.
+beside it has an interpreter each. ovh_payload: payloads go through a pipe to each worker, pickled as between processes.
 """
 
 import contextlib
 import marshal
 import os
+import pickle
 import struct
 import sys
 import threading
@@ -75,6 +76,13 @@ def hear(fd):
     return marshal.loads(read_all(fd, SIZE.unpack(read_all(fd, SIZE.size))[0]))
 
 
+def send_back(name, params, tasks, results):
+    """The life of a worker whose ops are payloads."""
+    say(results, common.interpreter_id())
+    while size := os.read(tasks, SIZE.size):
+        say(results, pickle.dumps(common.back(pickle.loads(read_all(tasks, SIZE.unpack(size)[0]))), -1))
+
+
 def work_for(name, params, tasks, results):
     """The life of a worker, inside its interpreter: says its id, then answers ranges until the end of the file."""
     work = common.load(name).Workload(params)
@@ -111,16 +119,20 @@ class Interp(serving.Threaded):
         for _ in range(size):
             pipe = os.pipe()
             self.results.append(pipe[0])
-            threading.Thread(target=self.live, args=(life, create(), pipe[1]), daemon=True).start()
+            threading.Thread(target=self.live, args=(life, create(), self.source(), pipe[1]), daemon=True).start()
             ids.append(hear(pipe[0]))
         return ids
 
     def beside(self):
         return contextlib.nullcontext()  # they compute already
 
-    def live(self, life, interpreter, results):
+    def source(self):
+        """Where a worker reads its tasks: all where the others do."""
+        return self.tasks[0]
+
+    def live(self, life, interpreter, tasks, results):
         path = [os.path.dirname(os.path.abspath(__file__)), *sys.path]
-        program = PROGRAM.format(path=path, life=life, name=self.name, params=self.params, tasks=self.tasks[0], results=results)
+        program = PROGRAM.format(path=path, life=life, name=self.name, params=self.params, tasks=tasks, results=results)
         try:
             run(interpreter, program)
         finally:
@@ -152,6 +164,30 @@ class Interp(serving.Threaded):
         os._exit(0)  # threads inside their interpreters wait for work for ever
 
 
+class Crossing(Interp):
+    """Round trips of payloads."""
+
+    def setup(self):
+        self.mouths, self.results = [], []
+        self.interp = ",".join(map(str, self.start("send_back", self.size)))
+
+    def source(self):
+        ear, mouth = os.pipe()
+        self.mouths.append(mouth)
+        return ear
+
+    def begin(self, op):
+        data = pickle.dumps(self.work.op(op), -1)
+        write_all(self.mouths[op % self.size], SIZE.pack(len(data)))
+        write_all(self.mouths[op % self.size], data)
+        return op % self.size
+
+    def join(self, worker):
+        return pickle.loads(hear(self.results[worker]))
+
+    sample = common.fresh
+
+
 class Fresh(common.Adapter):
     def begin(self, op):
         ear, mouth = os.pipe()
@@ -179,4 +215,5 @@ class Fresh(common.Adapter):
 
 
 if __name__ == "__main__":
-    common.main(Fresh if sys.argv[2:3] == ["interp:fresh"] else Interp)
+    crossing = sys.argv[1:2] == ["ovh_payload"]
+    common.main(Fresh if sys.argv[2:3] == ["interp:fresh"] else Crossing if crossing else Interp)

@@ -117,9 +117,26 @@ class Hand {
     }
 }
 
-async function onWorkers({ name, params }) {
+// Round trips of payloads, one at a time with each worker.
+function crossing({ params, work }, hands) {
+    return (tally) => {
+        let next = 0;
+        const one = async (hand) => {
+            for (let id = next++; id < params.ops; id = next++) {
+                const start = common.clock();
+                const { payload } = await hand.ask({ payload: work.op(id) });
+                tally.done.push([id, "hit", payload, common.clock() - start]);
+            }
+        };
+        return Promise.all(hands.map(one));
+    };
+}
+
+async function onWorkers(given) {
+    const { name, params } = given;
     const hands = Array.from({ length: params.workers }, () => new Hand(name, params));
     await Promise.all(hands.map((hand) => hand.ask([0, 0])));
+    if (given.work.crosses) return crossing(given, hands);
     const size = params.chunk || Math.max(1, Math.floor(params.ops / (CHUNKS_PER_WORKER * params.workers)));
     return (tally) => {
         let next = 0;
@@ -138,7 +155,9 @@ function workerThread() {
     const work = new (common.load(workerData.name).Workload)(workerData.params);
     if (workerData.role) return live({ role: workerData.role, work }, parentPort);
     if (workerData.op !== undefined) return parentPort.postMessage(work.op(workerData.op));
-    parentPort.on("message", ([from, to]) => {
+    parentPort.on("message", (message) => {
+        if (message.payload !== undefined) return parentPort.postMessage(message);
+        const [from, to] = message;
         const done = [];
         for (let id = from; id < to; id++) done.push(common.timed(work, id));
         parentPort.postMessage(done);
@@ -147,12 +166,12 @@ function workerThread() {
 
 // ---- The life of the adapter
 
-async function runSamples(sample, wire) {
+async function runSamples(sample, encode, wire) {
     while ((await wire.word()) === "go") {
         const tally = new common.Tally();
         const start = common.clock();
         await sample(tally);
-        tally.lines(common.clock() - start).forEach((line) => wire.say(line));
+        tally.lines(common.clock() - start, encode).forEach((line) => wire.say(line));
     }
 }
 
@@ -165,7 +184,7 @@ async function run(given, wire) {
     wire.say(common.attestation());
     wire.say(port ? `ready port=${port}` : "ready");
     if (port) while ((await wire.word()) !== "stop");
-    else await runSamples(sample, wire);
+    else await runSamples(sample, given.work.result && ((value) => given.work.result(value)), wire);
     wire.say(common.attestation());
     wire.say("bye");
     process.exit(0);

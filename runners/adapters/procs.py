@@ -130,7 +130,15 @@ class Procs(serving.Threaded):
     def beside(self):
         return contextlib.nullcontext()  # they compute already
 
+    def begin(self, op):
+        return self.pool.submit(common.back, self.work.op(op))
+
+    def join(self, future):
+        return future.result()
+
     def sample(self, tally):
+        if hasattr(self.work, "crosses"):
+            return common.fresh(self, tally)
         for done in self.pool.map(run_chunk, common.chunks(self.params, self.size)):
             tally.done += done
 

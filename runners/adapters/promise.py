@@ -115,11 +115,17 @@ class Promises(common.Adapter):
         start, work = common.clock(), self.work
         return cp.Promise.resolve(work.pop(op)).then(lambda result: (op, "hit", work.encode(result), common.clock() - start))
 
+    def elsewhere(self, call, op):
+        if not hasattr(self.work, "crosses"):
+            return call(remote.run, *self.arguments, op)
+        start = common.clock()
+        return call(common.back, self.work.op(op)).then(lambda value: (op, "hit", value, common.clock() - start))
+
     def process(self, op):
-        return cp.to_process(remote.run, *self.arguments, op)
+        return self.elsewhere(cp.to_process, op)
 
     def interpreter(self, op):
-        return cp.to_interpreter(remote.run, *self.arguments, op)
+        return self.elsewhere(cp.to_interpreter, op)
 
     def native(self, op):
         """The same work in C, without the GIL: queens is a kernel of cpromise."""

@@ -221,6 +221,18 @@ static void test_bad_parameters_are_explained(void **fixture) {
     expect_complaint("seed=99999999999999999999", "from 0 to 2147483647");
 }
 
+static void test_parameters_that_are_words(void **fixture) {
+    char *words[] = {"shape=dict"}, *wrong[] = {"shape=round"}, message[200];
+    struct args right = {&ovh_payload, NULL, words, 1}, bad = {&ovh_payload, NULL, wrong, 1},
+                none = {&ovh_payload, NULL, NULL, 0};
+    (void)fixture;
+    assert_int_equal(args_check(&right, message, sizeof message), 0);
+    assert_int_equal(args_int(&right, "shape"), 2);
+    assert_int_equal(args_int(&none, "shape"), 0);
+    assert_int_equal(args_check(&bad, message, sizeof message), -1);
+    assert_string_equal(message, "shape=round: one of these was expected: bytes ints dict floats");
+}
+
 static void test_parameters_have_standards(void **fixture) {
     const struct param own[] = {{"port", 7, 0, 65535, ""}, {NULL, 0, 0, 0, NULL}};
     struct args args = {&cpu_queens, own, (char *[]){"n=9"}, 1};
@@ -244,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_merge_is_the_same_as_one_tally),
         cmocka_unit_test(test_fnv),
         cmocka_unit_test(test_bad_parameters_are_explained),
+        cmocka_unit_test(test_parameters_that_are_words),
         cmocka_unit_test(test_parameters_have_standards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,10 +16,12 @@ from wirechild import ADAPTERS, BUILD, HOME, TIMEOUT_S, Child, all_end, fields, 
 import common
 import cpu_queens
 import cpu_sha256
+import ovh_payload
 
 PARAMS = {
     "cpu_queens": {"ops": 30, "n": 6},
     "cpu_grain": {"ops": 10, "steps": 5, "seed": 3},
+    "ovh_payload": {"ops": 5, "bytes": 100_000, "seed": 9},
     "cpu_sha256": {"ops": 12, "bytes": 5000, "links": 3, "seed": 7},
     "loop_steps": {"ops": 20, "steps": 50, "seed": 5},
     "io_employee": {"ops": 200, "employees": 500, "delay_us": 100, "seed": 11},
@@ -30,7 +32,7 @@ PARAMS = {
     "mix_fibsrv": {"ops": 20, "n": 3, "heavy": 12, "heavies": 2},
     "mix_block": {"ops": 20, "every": 5, "burn": 2000, "seed": 5},
 }
-KIND = {"cpu_queens": "cpu", "cpu_grain": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
+KIND = {"cpu_queens": "cpu", "cpu_grain": "cpu", "ovh_payload": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
 KIND.update(dict.fromkeys(["io_http", "mix_cross", "mix_convoy", "mix_fibsrv", "mix_block"], "server"))
 # What adapters do for these they do for io_http: one adapter a language is enough.
 LIKE_HTTP, SPEAKERS = ("mix_cross", "mix_fibsrv", "mix_block"), ("threads", "node:promise", "pthreads")
@@ -180,6 +182,28 @@ def test_any_number_of_ops_and_workers(model, workload, width, ops):
         cell.adapter.stop()
 
 
+CROSSING = ["serial", "procs:spawn", "promise:process", "promise:interp", "interp", "node:worker_threads"]
+
+
+@pytest.mark.parametrize("model", [model for model in visible_models() if model.values[0] in CROSSING])
+@pytest.mark.parametrize("shape, size", [("bytes", 100_003), ("ints", 100_000), ("dict", 40_000), ("floats", 100_000)])
+def test_payloads_of_each_shape_come_back(model, shape, size):
+    with Cell(model, "ovh_payload", shape=shape, bytes=size) as cell:
+        assert cell.adapter.sample()[0]["digest"] == expected("ovh_payload", shape=shape, bytes=size)["digest"]
+        cell.adapter.stop()
+
+
+@pytest.mark.parametrize("shape", ovh_payload.WORDS["shape"])
+def test_a_payload_that_comes_back_changed_is_another_result(shape):
+    work = ovh_payload.Workload({"shape": shape, "bytes": 800, "seed": 3})
+    sent, other = work.op(0), work.op(1)
+    assert work.result(sent) == work.result(work.op(2)) != work.result(other)
+    changed = dict(sent) if shape == "dict" else list(sent)
+    key = max(changed) if shape == "dict" else 7
+    changed[key] += 1 if changed[key] != 255 else -1
+    assert work.result(bytes(changed) if shape == "bytes" else changed) != work.result(sent)
+
+
 CHUNKED = ["procs:fork", "interp", "dask", "mpi", "node:worker_threads"]
 
 
@@ -237,6 +261,7 @@ def test_a_store_that_dies_is_a_failure(model, workload):
         ("cpu_queens", "workers", "there are:"),
         ("cpu_queens", "workers=0", "a whole number"),
         ("cpu_queens", "ops=many", "a whole number"),
+        ("ovh_payload", "shape=round", "one of these was expected: bytes ints dict floats"),
         ("cpu_quince", "n=8", "unknown workload 'cpu_quince'"),
     ],
 )
