@@ -2,6 +2,7 @@
 
 usage: scripts/docs check [FILE...]      run, or check, every block of code (default: of all documents)
        scripts/docs quote [FILE...]      write what blocks with from=PATH[:NAME] quote into the documents
+       scripts/docs drift [FILE...]      whether `quote` would change anything
        scripts/docs build [FOLDER]       the reference, from the stub, --help and the schemas (default: build/docs/reference)
 
 A block says in its first line what it is:
@@ -52,8 +53,13 @@ def quote(names):
             print(f"{path}: renewed")
 
 
+def drift(names):
+    if drifted := [path.relative_to(HOME) for path in documents(names) if quotes.renew(path, HOME, write=False)]:
+        sys.exit(f"docs: {', '.join(map(str, drifted))}: the source says otherwise than the quotations; renew them by: python3 scripts/docs quote")
+
+
 def main():
-    verbs = {"check": check, "quote": quote, "build": lambda names: reference.build(HOME, *names)}
+    verbs = {"check": check, "quote": quote, "drift": drift, "build": lambda names: reference.build(HOME, *names)}
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__.split("\n\n")[1])
     try:

@@ -25,14 +25,14 @@ def quoted(block, home):
     return match[0].rstrip("\n") + "\n"
 
 
-def renew(path, home):
-    """Puts what is quoted where it is quoted; whether anything changed."""
+def renew(path, home, write=True):
+    """Puts what is quoted where it is quoted; whether anything changed, or would."""
     before = path.read_text(encoding="utf-8")
     lines = before.splitlines(keepends=True)
     for block in reversed(blocks.read(path)):
         if "from" in block.keys:
             lines[block.line : block.line + block.text.count("\n")] = [quoted(block, home)]
     after = "".join(lines)
-    if after != before:
+    if write and after != before:
         path.write_text(after, encoding="utf-8")
     return after != before

@@ -157,7 +157,7 @@ def _outcome(reader, block, printed):
     """(outcome, complaint, what it printed) of one block, given what the one before it printed."""
     if "from" in block.keys:
         same = quotes.quoted(block, reader.home) == block.text
-        return "quoted", "" if same else "the source says otherwise; renew it by: scripts/docs quote", None
+        return "quoted", "" if same else "the source says otherwise; renew it by: python3 scripts/docs quote", None
     if block.language == "text":
         if "figure" in block.words:
             return "figure", "", None
