@@ -133,6 +133,7 @@ class Cell(contextlib.ExitStack):
             params["store_port"] = self.peer.ready()[1]
         self.adapter = self.measured = opened.enter_context(start(model, workload, **params))
         self.attest, port = self.adapter.ready()
+        self.port = port
         if KIND[workload] == "server":
             self.peer = self.measured = opened.enter_context(load(port, workload, **params))
             self.peer.ready()

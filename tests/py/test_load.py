@@ -124,3 +124,45 @@ def test_nobody_listens():
         generator.expect("hello")
         assert generator.line() == f"fail connecting to port {port}: Connection refused"
         assert generator.process.wait(TIMEOUT_S) == 1
+
+
+# ---- Talk: servers that answer otherwise than they should
+
+
+def http(status, body, more=b""):
+    return lambda _, data: b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b%b" % (status, len(body), body, more)
+
+
+CHEATS = {
+    "wrong byte": ("io_http", http(b"200 OK", b"Hello, World!"), "byte 7 of 13 came back as 57, expected was 77"),
+    "shorter": ("io_http", http(b"200 OK", b"Hello, world"), "12 bytes came back, expected were 13"),
+    "refusal": ("io_http", http(b"503 Busy", b""), "the server refused it, or sent no answer: 'HTTP/1.1 503 Busy'"),
+    "two answers": ("io_http", http(b"200 OK", b"Hello, world!", b"HTTP/1.1"), "more than one answer"),
+    "no answer": ("io_http", lambda _, data: data, "the server refused it, or sent no answer: 'GET /p HTTP/1.1'"),
+    "wrong number": ("mix_fibsrv", lambda _, data: b"2\n", "expected was"),
+    "a complaint": ("mix_cross", lambda _, data: b"a number was expected\n", "the server refused it"),
+    "no computing": ("mix_block", lambda _, data: data, "expected"),
+}
+
+
+@pytest.mark.parametrize("workload, change, complaint", CHEATS.values(), ids=CHEATS.keys())
+def test_a_cheating_server_is_a_failure(workload, change, complaint):
+    with Server(change) as server, load(server.port, workload, ops=10, concurrency=2) as generator:
+        generator.ready()
+        generator.say("go")
+        line = generator.line()
+        assert line.startswith("fail op ") and complaint in line
+        assert generator.process.wait(TIMEOUT_S) == 1
+
+
+def test_a_talk_that_comes_in_pieces():
+    def dribble_http(connection, data):
+        for byte in http(b"200 OK", b"Hello, world!")(connection, data):
+            connection.sendall(bytes([byte]))
+        return b""
+
+    with Server(dribble_http) as server, load(server.port, "io_http", ops=6, concurrency=2) as generator:
+        generator.ready()
+        sample, latency = generator.sample()
+        assert sample["digest"] == reference("io_http", ops=6)["digest"] and sum(latency.values()) == 6
+        generator.stop()
