@@ -82,6 +82,7 @@ def test_a_program_that_lost_its_house_says_so(tmp_path):
     assert done.returncode == 1 and "has runners/adapters/models.ini; GILBENCH_HOME names the one that does" in done.stderr
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed here")
 def test_an_installed_gilbench_compares_commits_of_the_tree_that_it_is_called_in(installed, tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     done = outside(tmp_path, installed / "bin" / "gilbench", "ab", "no-such-ref", "HEAD")

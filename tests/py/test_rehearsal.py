@@ -40,8 +40,8 @@ def commit(clone, path, change, subject):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """upstream.git, fork.git with a branch for each change, and the CI's clone."""
-    if not (HOME / ".git").exists():
-        pytest.skip("this is no git repository")
+    if not (HOME / ".git").exists() or not shutil.which("git"):
+        pytest.skip("this is no git repository, or git is not installed here")
     folder = tmp_path_factory.mktemp("rehearsal")
     git(folder, "clone", "-q", "--bare", HOME, folder / "upstream.git")
     branch = git(folder / "upstream.git", "symbolic-ref", "--short", "HEAD")
