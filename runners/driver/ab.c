@@ -6,6 +6,7 @@
 #include "pair.h"
 #include "policy.h"
 #include "schedule.h"
+#include "selftest.h"
 #include "session.h"
 #include "spawn.h"
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,19 +123,28 @@ static int make_benchmarks(struct ab_session *s, struct err *err) {
     return check_design(&result->plan, result->nbenchmarks, err);
 }
 
-static int open_journal(struct ab_session *s, int flags, struct err *err) {
+/* A journal is written by one process at a time. One without a line is of a run that was killed
+ * before it began, while it built perhaps: nothing is lost if it is begun anew. */
+static int open_journal(struct ab_session *s, bool anew, struct err *err) {
     char path[GB_PATH_MAX + 32];
+    off_t size;
     snprintf(path, sizeof path, "%s/journal.jsonl", s->result->folder);
-    s->journal = open(path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0666);
-    if (s->journal >= 0)
-        return 0;
-    if (errno == EEXIST)
+    s->journal = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (anew ? O_CREAT : 0), 0666);
+    if (s->journal < 0)
+        return err_set(err, anew ? GB_RUNTIME : GB_USAGE,
+                       "cannot write %s: %s; choose another folder", path, strerror(errno));
+    if (flock(s->journal, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return err_set(err, GB_USAGE,
-                       "%s is there already; go on with it by --resume %s, or choose another "
-                       "folder",
-                       path, s->result->folder);
-    return err_set(err, GB_RUNTIME, "cannot write %s: %s; choose another folder with -o", path,
-                   strerror(errno));
+                       "%s is being written by another gilbench; wait for it, or "
+                       "choose another folder",
+                       path);
+    size = lseek(s->journal, 0, SEEK_END);
+    if (!anew || size == 0)
+        return 0;
+    return err_set(err, GB_USAGE,
+                   "%s is there already; go on with it by --resume %s, or choose another "
+                   "folder",
+                   path, s->result->folder);
 }
 
 static void remove_journal(struct ab_session *s) {
@@ -156,7 +167,7 @@ static int choose_folder(struct ab_session *s, const char *folder, struct err *e
 static int begin_new(struct ab_session *s, struct err *err) {
     const struct ab_options *o = s->options;
     struct runset *run = &s->result->run;
-    char folder[GB_PATH_MAX + 128];
+    char folder[GB_PATH_MAX + 128], trusted[400];
     if (run_matrix(run, &s->driver, o->matrix, err) < 0)
         return -1;
     plan_from_options(&s->result->plan, o);
@@ -166,10 +177,11 @@ static int begin_new(struct ab_session *s, struct err *err) {
     fact_add(run, "only", o->only);
     fact_add(run, "base_python", o->base_python ? o->base_python : o->python);
     fact_add(run, "cand_python", o->cand_python ? o->cand_python : o->python);
+    selftest_quote(&s->driver, &s->machine, &s->result->plan, trusted, sizeof trusted);
+    fact_add(run, "selftest", trusted);
     run_name(run);
     snprintf(folder, sizeof folder, "%s/runs/%s-ab", s->driver.results, run->run_id);
-    if (choose_folder(s, o->output ? o->output : folder, err) < 0 ||
-        open_journal(s, O_CREAT | O_EXCL, err) < 0)
+    if (choose_folder(s, o->output ? o->output : folder, err) < 0 || open_journal(s, true, err) < 0)
         return -1;
     if (arms_open(s->result, o, &s->driver, err) < 0 || make_benchmarks(s, err) < 0) {
         remove_journal(s); /* nothing began: the same folder may be tried again */
@@ -202,13 +214,11 @@ static int begin_resumed(struct ab_session *s, struct err *err) {
     char path[GB_PATH_MAX + 32];
     if (access(s->options->resume, W_OK) < 0)
         return err_set(err, GB_USAGE, "cannot resume %s: %s", s->options->resume, strerror(errno));
-    if (choose_folder(s, s->options->resume, err) < 0)
+    if (choose_folder(s, s->options->resume, err) < 0 || open_journal(s, false, err) < 0 ||
+        ab_journal_mend(s->journal, err) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/journal.jsonl", s->result->folder);
-    if (ab_journal_mend(path, err) < 0 ||
-        ab_journal_read(path, s->result, begin_from_header, s, err) < 0)
-        return -1;
-    return open_journal(s, 0, err);
+    return ab_journal_read(path, s->result, begin_from_header, s, err);
 }
 
 /* ---- Pairs */
@@ -512,25 +522,6 @@ static int measure(struct ab_session *s, struct err *err) {
     return finish(s, err);
 }
 
-/* The benchmarks of a trace, without their arms: nothing of it is run. */
-static int begin_trace(struct ab_result *trace, void *arg, struct err *err) {
-    struct ab_session *s = arg;
-    struct matrix matrix;
-    if (matrix_parse(&matrix, trace->run.matrix_name, trace->run.matrix_text, &s->driver, err) < 0)
-        return -1;
-    trace->benchmarks = calloc((size_t)matrix.ncells + 1, sizeof *trace->benchmarks);
-    for (int i = 0; trace->benchmarks && i < matrix.ncells; i++)
-        trace->benchmarks[trace->nbenchmarks++].cell = matrix.cells[i];
-    matrix_free(&matrix);
-    return trace->benchmarks ? 0 : err_set(err, GB_RUNTIME, "out of memory");
-}
-
-static int open_trace(struct ab_session *s, struct err *err) {
-    if (!s->options->replay)
-        return 0;
-    return ab_journal_read(s->options->replay, &s->trace, begin_trace, s, err);
-}
-
 int ab_run(const struct ab_options *options, struct ab_result *result, struct err *err) {
     struct ab_session *s = calloc(1, sizeof *s);
     int failed;
@@ -542,7 +533,9 @@ int ab_run(const struct ab_options *options, struct ab_result *result, struct er
     s->journal = -1;
     watch_interrupts();
     failed = registry_open(&s->driver, options->python, err) < 0 ||
-             machine_open(&s->machine, err) < 0 || open_trace(s, err) < 0 || measure(s, err) < 0;
+             machine_open(&s->machine, err) < 0 ||
+             (options->replay && ab_trace_read(options->replay, &s->driver, &s->trace, err) < 0) ||
+             measure(s, err) < 0;
     if (failed && err->code == GB_INTERRUPTED)
         result->interrupted = true;
     if (s->journal >= 0)

@@ -179,8 +179,8 @@ int ab_differences(const struct ab_benchmark *benchmark, int stage, int before,
 
 /* ab_results.c: the journal, a JSON object a line, fsynced; and results.json. A torn last line of a
  * journal is not read, and ab_journal_mend cuts it off, so that what is appended starts on a line
- * of its own. `fd` is open for appending. */
-int ab_journal_mend(const char *path, struct err *err);
+ * of its own. `fd` is open for reading and appending. */
+int ab_journal_mend(int fd, struct err *err);
 int ab_journal_header(int fd, const struct ab_result *result, struct err *err);
 int ab_journal_benchmark(int fd, const struct ab_benchmark *benchmark, struct err *err);
 int ab_journal_pair(int fd, const struct ab_result *result, const struct ab_benchmark *benchmark,
@@ -190,6 +190,10 @@ int ab_journal_pair(int fd, const struct ab_result *result, const struct ab_benc
 typedef int (*ab_begin_fn)(struct ab_result *result, void *arg, struct err *err);
 int ab_journal_read(const char *path, struct ab_result *result, ab_begin_fn begin, void *arg,
                     struct err *err);
+/* ab_trace.c: an empty result gets the pairs of a journal, and the benchmarks of its matrix without
+ * their builds. */
+int ab_trace_read(const char *path, const struct registry *driver, struct ab_result *trace,
+                  struct err *err);
 int ab_results_write(const char *path, const struct ab_result *result, struct err *err);
 /* Takes over a pair; its place in memory may move. */
 int ab_add_pair(struct ab_benchmark *benchmark, const struct ab_pair *pair, struct err *err);

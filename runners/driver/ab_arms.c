@@ -74,8 +74,8 @@ static struct ab_build *add_build(struct ab_arm *arm, int which, uint64_t link_s
     return build;
 }
 
-/* A build that is the same, and lies elsewhere: what of it is run is copied. */
-static int copy_build(const struct opening *o, const char *from, char *to, struct err *err) {
+int arms_copy_build(const struct registry *driver, const char *from, const char *to,
+                    struct err *err) {
     char answer[64],
         *argv[] = {"sh",
                    "-c",
@@ -84,9 +84,9 @@ static int copy_build(const struct opening *o, const char *from, char *to, struc
                    "if [ -d python ]; then cp -Rp python \"$2\"; fi",
                    "sh",
                    (char *)from,
-                   to,
+                   (char *)to,
                    NULL};
-    return run_capture(o->driver, argv, answer, sizeof answer, err);
+    return run_capture(driver, argv, answer, sizeof answer, err);
 }
 
 static int folder_builds(const struct opening *o, int which, const char *folder, struct err *err) {
@@ -99,7 +99,7 @@ static int folder_builds(const struct opening *o, int which, const char *folder,
         return 0;
     }
     snprintf(build->target, sizeof build->target, "%.*s/copy", GB_PATH_MAX - 8, o->result->folder);
-    return copy_build(o, real, build->target, err);
+    return arms_copy_build(o->driver, real, build->target, err);
 }
 
 /* scripts/ab_build makes one, or finds it in its cache, and prints its commit and its folder. */
@@ -173,6 +173,7 @@ static int real_python(const struct opening *o, const char *python, char *real, 
 
 static int open_registries(const struct opening *o, int which, int from, struct err *err) {
     struct ab_arm *arm = &o->result->arms[which];
+    const struct registry *known = which ? o->result->arms[AB_BASE].builds[0].reg : o->driver;
     char python[GB_PATH_MAX];
     if (real_python(o, python_of(o, which), python, sizeof python, err) < 0)
         return -1;
@@ -182,7 +183,7 @@ static int open_registries(const struct opening *o, int which, int from, struct 
             return -1;
         if (!(build->reg = malloc(sizeof *build->reg)))
             return err_set(err, GB_RUNTIME, "out of memory");
-        if (i == 0 && registry_of_build(build->reg, o->driver, build->path, python, err) < 0)
+        if (i == 0 && registry_of_build(build->reg, known, build->path, python, err) < 0)
             return -1;
         if (i > 0) {
             *build->reg = *arm->builds[0].reg;

@@ -16,4 +16,8 @@ int arms_renew(struct ab_result *result, const struct ab_options *options,
                const struct registry *driver, struct err *err);
 void arms_close(struct ab_result *result);
 
+/* A build that is the same, and lies elsewhere: what of it is run is copied. */
+int arms_copy_build(const struct registry *driver, const char *from, const char *to,
+                    struct err *err);
+
 #endif

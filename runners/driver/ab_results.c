@@ -454,22 +454,19 @@ static int read_lines(FILE *file, const char *path, struct ab_result *result, ab
     }
     free(text);
     if (!failed && number == 0)
-        return err_set(err, GB_USAGE, "%s has no whole line: the run did not begin", path);
+        return err_set(err, GB_USAGE, "%s has no whole line: the run did not begin; begin it anew",
+                       path);
     return failed ? -1 : 0;
 }
 
-int ab_journal_mend(const char *path, struct err *err) {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END), end = size;
+int ab_journal_mend(int fd, struct err *err) {
+    off_t size = lseek(fd, 0, SEEK_END), end = size;
     char byte = 0;
-    int failed;
     while (end > 0 && pread(fd, &byte, 1, end - 1) == 1 && byte != '\n')
         end--;
-    failed = fd < 0 || (end < size && ftruncate(fd, end) < 0);
-    if (fd >= 0)
-        close(fd);
-    return failed ? err_set(err, GB_USAGE, "cannot read and mend %s: %s", path, strerror(errno))
-                  : 0;
+    if (end == size || ftruncate(fd, end) == 0)
+        return 0;
+    return err_set(err, GB_RUNTIME, "cannot cut off the journal's torn line: %s", strerror(errno));
 }
 
 int ab_journal_read(const char *path, struct ab_result *result, ab_begin_fn begin, void *arg,

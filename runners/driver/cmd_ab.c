@@ -1,6 +1,7 @@
 /* cmd_ab.c - gilbench ab: options, and a table of verdicts. */
 #include "ab.h"
 #include "cmd.h"
+#include "facts.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -298,6 +299,7 @@ static void print_result(const struct ab_result *result) {
                *b->why && *b->note ? "; " : "", b->note);
     }
     printf("verdict: %s\n", verdict_name(result->verdict));
+    printf("selftest: %s\n", fact_find(&result->run, "selftest"));
     fflush(stdout);
 }
 

@@ -4,8 +4,8 @@
 #include "ab.h"
 #include "cmd.h"
 #include "doctor.h"
+#include "scratch.h"
 #include "spawn.h"
-#include <ftw.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -71,11 +71,6 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- A/A of each kind of cell, by the paired engine */
 
-static int unlink_one(const char *path, const struct stat *info, int type, struct FTW *where) {
-    (void)info, (void)type, (void)where;
-    return remove(path);
-}
-
 static const char *kind_of(const struct cell *cell) {
     return cell->kind == GB_SERVER            ? "echo"
            : !strcmp(cell->model, "pthreads") ? "loop in C"
@@ -117,14 +112,14 @@ static void keep_spreads(struct doctor *doctor, const struct ab_result *result) 
 }
 
 static int measure_kinds(struct doctor *doctor, const struct options *o, struct err *err) {
-    char folder[] = "/tmp/gilbench-doctor-XXXXXX", output[sizeof folder + 8];
+    char folder[SCRATCH_MAX] = "", output[sizeof folder + 8];
     struct ab_options options = ab_standard_options();
     struct ab_result *result = calloc(1, sizeof *result);
     struct registry *reg = calloc(1, sizeof *reg);
     int failed = -1;
-    if (!result || !reg || !mkdtemp(folder)) {
-        err_set(err, GB_RUNTIME, "out of memory, or /tmp cannot be written to");
-    } else {
+    if (!result || !reg) {
+        err_set(err, GB_RUNTIME, "out of memory");
+    } else if (scratch_make(folder, err) == 0) {
         snprintf(output, sizeof output, "%s/out", folder);
         options.matrix = "doctor";
         options.output = output;
@@ -140,7 +135,7 @@ static int measure_kinds(struct doctor *doctor, const struct options *o, struct 
         if (!failed && !(failed = ab_run(&options, result, err)))
             keep_spreads(doctor, result);
         ab_result_free(result);
-        nftw(folder, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+        scratch_remove(folder);
     }
     free(result);
     free(reg);

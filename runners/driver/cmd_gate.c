@@ -55,50 +55,12 @@ struct options {
     struct ab_options ab;
 };
 
-/* ---- The policy */
-
-static struct policy standard_policy(const struct ab_options *ab) {
-    struct policy p = {.margin = ab->margin,
-                       .limit = ab->limit,
-                       .alpha = ab->alpha,
-                       .budget_s = ab->budget_s,
-                       .nlooks = ab->nlooks,
-                       .builds = ab->builds,
-                       .slices = ab->slices,
-                       .slice_ms = ab->slice_ms,
-                       .ir = "auto",
-                       .control = true,
-                       .confirm = true};
-    memcpy(p.looks, ab->looks, sizeof p.looks);
-    snprintf(p.matrix, sizeof p.matrix, "%s", ab->matrix);
-    snprintf(p.store, sizeof p.store, "%s", ab->store);
-    return p;
-}
-
-static void use_policy(struct ab_options *ab, const struct policy *p) {
-    ab->only = p->cells;
-    ab->matrix = p->matrix;
-    ab->store = p->store;
-    ab->margin = p->margin;
-    ab->limit = p->limit;
-    ab->alpha = p->alpha;
-    ab->budget_s = ab->budget_s > 0 ? ab->budget_s : p->budget_s;
-    memcpy(ab->looks, p->looks, sizeof p->looks);
-    ab->nlooks = p->nlooks;
-    ab->builds = p->builds;
-    ab->slices = p->slices;
-    ab->slice_ms = p->slice_ms;
-    ab->no_control = !p->control;
-    ab->no_confirm = !p->confirm;
-    ab->ir = !strcmp(p->ir, "off") ? AB_IR_OFF : !strcmp(p->ir, "only") ? AB_IR_ONLY : AB_IR_AUTO;
-}
-
 /* ---- A decision: measured now, or read */
 
 static int measure(const struct options *o, const struct policy *policy, char **refs,
                    struct ab_result *result, struct err *err) {
     struct ab_options ab = o->ab;
-    use_policy(&ab, policy);
+    gate_use_policy(&ab, policy);
     ab.base = refs[0];
     ab.cand = refs[1];
     return ab_run(&ab, result, err);
@@ -199,7 +161,7 @@ static void say_verdict(const struct ab_result *result, bool strict) {
 static int gate(const struct options *o, int count, char **args, int *code, struct err *err) {
     struct registry *reg = calloc(1, sizeof *reg);
     struct ab_result *result = calloc(1, sizeof *result);
-    struct policy policy = standard_policy(&o->ab);
+    struct policy policy = gate_standard_policy(&o->ab);
     char path[GB_PATH_MAX + 32];
     int failed =
         reg && result ? registry_places(reg, err) : err_set(err, GB_RUNTIME, "out of memory");

@@ -28,7 +28,7 @@ static void print_valid(const char *path, const struct document *document) {
     if (document->journal)
         printf(", journal of %d whole lines%s", document_items(document),
                document->torn ? "; the last line was cut off: a valid prefix" : "");
-    else
+    else if (document_items(document))
         printf(", %d %s", document_items(document),
                strcmp(document->kind->schema, "gilbench/claims") ? "benchmarks" : "verdicts");
     putchar('\n');

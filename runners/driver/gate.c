@@ -5,6 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- The policy */
+
+struct policy gate_standard_policy(const struct ab_options *ab) {
+    struct policy p = {.margin = ab->margin,
+                       .limit = ab->limit,
+                       .alpha = ab->alpha,
+                       .budget_s = ab->budget_s,
+                       .nlooks = ab->nlooks,
+                       .builds = ab->builds,
+                       .slices = ab->slices,
+                       .slice_ms = ab->slice_ms,
+                       .ir = "auto",
+                       .control = true,
+                       .confirm = true};
+    memcpy(p.looks, ab->looks, sizeof p.looks);
+    snprintf(p.matrix, sizeof p.matrix, "%s", ab->matrix);
+    snprintf(p.store, sizeof p.store, "%s", ab->store);
+    return p;
+}
+
+void gate_use_policy(struct ab_options *ab, const struct policy *p) {
+    ab->only = p->cells;
+    ab->matrix = p->matrix;
+    ab->store = p->store;
+    ab->margin = p->margin;
+    ab->limit = p->limit;
+    ab->alpha = p->alpha;
+    ab->budget_s = ab->budget_s > 0 ? ab->budget_s : p->budget_s;
+    memcpy(ab->looks, p->looks, sizeof p->looks);
+    ab->nlooks = p->nlooks;
+    ab->builds = p->builds;
+    ab->slices = p->slices;
+    ab->slice_ms = p->slice_ms;
+    ab->no_control = !p->control;
+    ab->no_confirm = !p->confirm;
+    ab->ir = !strcmp(p->ir, "off") ? AB_IR_OFF : !strcmp(p->ir, "only") ? AB_IR_ONLY : AB_IR_AUTO;
+}
+
+/* ---- The decision */
+
 int gate_restrict(struct ab_result *result, bool (*covers)(const void *, const char *),
                   const void *arg) {
     int kept = 0;
@@ -100,6 +140,9 @@ void gate_markdown(FILE *out, const struct gate *gate) {
     for (int i = 0; i < r->nbenchmarks; i++)
         md_row(out, &r->benchmarks[i]);
     fprintf(out, "\nNull control (the baseline against a second build of itself): %s.\n\n", null);
+    if (*fact_find(&r->run, "selftest"))
+        fprintf(out, "Selftest of the machine that measured: %s.\n\n",
+                fact_find(&r->run, "selftest"));
     md_terms(out, gate);
     fprintf(out, "To repeat it: `gilbench ab %s %s --matrix %s --seed %llu`\n",
             r->arms[AB_BASE].spec, r->arms[AB_CAND].spec, r->run.matrix_name,

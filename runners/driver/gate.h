@@ -4,6 +4,7 @@
 #define GILBENCH_GATE_H
 
 #include "ab.h"
+#include "policy.h"
 #include <stdio.h>
 
 /* What is said of one decision. */
@@ -13,6 +14,11 @@ struct gate {
     const char *policy; /* its file, for people; "" for none */
     bool strict;        /* inconclusive is a failure */
 };
+
+/* What stands where a policy says nothing: what `gilbench ab` does. And a policy's terms as options
+ * of a run; a budget that the options have stays. */
+struct policy gate_standard_policy(const struct ab_options *ab);
+void gate_use_policy(struct ab_options *ab, const struct policy *policy);
 
 /* Leaves only the benchmarks that `covers` says yes to, and makes counts and verdict theirs.
  * Returns how many are left. */

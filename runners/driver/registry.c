@@ -114,13 +114,18 @@ static void cannot_run(struct model *model, const struct registry *reg, const ch
     COPY(model->not_run, text);
 }
 
-/* The modules that models need, each once. */
-static int collect_needs(const struct registry *reg, char names[][GB_NAME_MAX], char **argv) {
+static bool is_of_build(const char *needs) {
+    return !strcmp(needs, "cpromise");
+}
+
+/* The modules that models need, each once; or only those that a build brings along. */
+static int collect_needs(const struct registry *reg, bool of_build, char names[][GB_NAME_MAX],
+                         char **argv) {
     int count = 0, column = 0;
     for (int i = 0; i < reg->nmodels; i++) {
         const char *rest = reg->models[i].needs;
         while (count < GB_MODELS_MAX && next_word(&rest, names[count], GB_NAME_MAX, &column)) {
-            bool known = false;
+            bool known = of_build && !is_of_build(names[count]);
             for (int k = 0; k < count; k++)
                 known |= !strcmp(names[k], names[count]);
             if (!known) {
@@ -134,11 +139,11 @@ static int collect_needs(const struct registry *reg, char names[][GB_NAME_MAX], 
 
 /* One run of the interpreter answers for all models: its version, and which of their modules
  * import. */
-static int probe_python(struct registry *reg, struct err *err) {
+static int probe_python(struct registry *reg, bool of_build, struct err *err) {
     char *argv[GB_MODELS_MAX + 4] = {reg->python, "-c", (char *)probe}, answer[8192], *line, *rest;
     char names[GB_MODELS_MAX][GB_NAME_MAX];
     int argc = 3, gil_disabled = 0;
-    argc += collect_needs(reg, names, argv + argc);
+    argc += collect_needs(reg, of_build, names, argv + argc);
     if (run_capture(reg, argv, answer, sizeof answer, err) < 0)
         return -1;
     rest = answer;
@@ -288,7 +293,7 @@ int registry_read(struct registry *reg, struct err *err) {
 int registry_probe(struct registry *reg, const char *python, bool with_gil, struct err *err) {
     COPY(reg->python, python);
     reg->with_gil = with_gil;
-    return probe_python(reg, err);
+    return probe_python(reg, false, err);
 }
 
 int registry_open(struct registry *reg, const char *python, struct err *err) {
@@ -297,12 +302,15 @@ int registry_open(struct registry *reg, const char *python, struct err *err) {
 
 int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
                       const char *python, struct err *err) {
+    bool same = !strcmp(driver->python, python);
     *reg = *driver;
     COPY(reg->build, build);
+    COPY(reg->python, python);
+    reg->with_gil = false;
     for (int i = 0; i < reg->nmodels; i++)
-        if (*reg->models[i].needs)
+        if (same ? is_of_build(reg->models[i].needs) : *reg->models[i].needs != '\0')
             *reg->models[i].not_run = '\0';
-    return registry_probe(reg, python, false, err);
+    return probe_python(reg, same, err);
 }
 
 void registry_build_id(const struct registry *reg, char *text, size_t room) {

@@ -56,7 +56,8 @@ struct registry {
  * the interpreter. About 80 ms. */
 int registry_open(struct registry *reg, const char *python, struct err *err);
 
-/* The same register with another build and interpreter, which is probed anew. */
+/* The same register with another build and interpreter, which is probed anew: all of it, or where it is
+ * the same interpreter only for what the build brings along. */
 int registry_of_build(struct registry *reg, const struct registry *driver, const char *build,
                       const char *python, struct err *err);
 /* The two halves of registry_open: all but the interpreter, then the interpreter. `with_gil`: as a

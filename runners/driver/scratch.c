@@ -23,8 +23,12 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
+void remove_folder(const char *path) {
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void scratch_remove(char path[SCRATCH_MAX]) {
     if (*path)
-        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        remove_folder(path);
     path[0] = '\0';
 }

@@ -11,5 +11,7 @@ enum { SCRATCH_MAX = 512 };
 int scratch_make(char path[SCRATCH_MAX], struct err *err);
 /* Removes it with all that is in it; harmless for "". */
 void scratch_remove(char path[SCRATCH_MAX]);
+/* A folder with all that is in it; what cannot be removed stays. */
+void remove_folder(const char *path);
 
 #endif
