@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off: each group on lines of its own */
+/* Each group on lines of its own */
+/* clang-format off */
 const struct workload *const workloads[] = {
-    &cpu_queens, &cpu_sha256, &cpu_grain, &ovh_payload, &loop_steps, &io_employee, &io_fanout,
+    &cpu_fib,     &cpu_mandel, &cpu_nbody, &cpu_primes,  &cpu_queens, &cpu_sha256, &cpu_grain,
+    &ovh_payload, &nat_zlib,   &nat_regex, &ft_micro,    &shr_counter, &shr_set,   &shr_shard,
+    &loop_steps,  &io_employee, &io_fanout,
     &io_echo,    &io_http,    &mix_cross, &mix_convoy, &mix_fibsrv,  &mix_block,
     &io_timer,   &io_tree,    &mem_wait,  &io_file,    &io_log,      NULL,
 };
@@ -144,11 +147,18 @@ void put_le64(unsigned char bytes[8], uint64_t value) {
         bytes[i] = (unsigned char)(value >> (8 * i));
 }
 
+uint64_t op_digest(uint64_t id, const void *result, size_t size) {
+    unsigned char number[8];
+    uint64_t hash;
+    put_le64(number, id);
+    hash = fnv1a64(fnv1a64(FNV_START, number, 8), result, size);
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+    return hash ^ hash >> 33;
+}
+
 void tally_add(struct tally *tally, uint64_t id, enum op_class class, const void *result,
                size_t size) {
-    unsigned char number[8];
-    put_le64(number, id);
-    tally->digest += fnv1a64(fnv1a64(FNV_START, number, 8), result, size);
+    tally->digest += op_digest(id, result, size);
     tally->ops++;
     tally->hit += class == OP_HIT;
     tally->miss += class == OP_MISS;
@@ -161,8 +171,36 @@ void tally_merge(struct tally *into, const struct tally *from) {
     into->hit += from->hit;
     into->miss += from->miss;
     into->error += from->error;
+    into->lost += from->lost;
+}
+
+void tally_settle(struct tally *tally, const struct workload *workload, void *state, int64_t ops,
+                  unsigned char *result) {
+    size_t size;
+    if (!workload->settle)
+        return;
+    tally->lost += workload->settle(state, result, &size);
+    tally->digest += op_digest((uint64_t)ops, result, size);
+}
+
+struct tally tally_run(const struct workload *workload, void *state, int64_t ops,
+                       unsigned char *result) {
+    struct tally tally = {0};
+    size_t size;
+    if (workload->reset)
+        workload->reset(state);
+    for (uint64_t id = 0; id < (uint64_t)ops; id++) {
+        enum op_class class = workload->op(state, id, result, &size);
+        tally_add(&tally, id, class, result, size);
+    }
+    tally_settle(&tally, workload, state, ops, result);
+    return tally;
 }
 
 uint32_t lcg(uint32_t x) {
     return (1103515245u * x + 12345u) & 0x7fffffffu;
+}
+
+uint32_t lcg_at(uint64_t seed, uint64_t id) {
+    return lcg((uint32_t)((seed + id) & 0x7fffffffu));
 }

@@ -18,8 +18,9 @@ enum op_class { OP_HIT, OP_MISS, OP_ERROR };
 
 /* What a run of ops amounts to. Free of the order of the ops, not of their number or content. */
 struct tally {
-    uint64_t digest; /* sum modulo 2^64 of FNV-1a64(id as 8 bytes little endian, result) */
+    uint64_t digest; /* sum modulo 2^64 of op_digest() */
     int64_t ops, hit, miss, error;
+    int64_t lost; /* updates of what the workers share that are not there at the end */
 };
 
 /* A parameter: a whole number with its standard value and the range in which it makes sense. Lists
@@ -61,10 +62,16 @@ struct workload {
     uint64_t (*spin)(const void *state);
     /* NULL, or the time that a sample takes at least, ns: who is faster has not waited. */
     int64_t (*least_ns)(const struct args *args);
+    /* Where workers share something; else NULL. Before a sample: makes it as it is at its start.
+     * After it: what has become of it, which enters the digest as if it were the result of an op
+     * number `ops`; returns how many updates were lost. One thread. */
+    void (*reset)(void *state);
+    int64_t (*settle)(void *state, unsigned char *result, size_t *size);
 };
 
-extern const struct workload cpu_queens, cpu_sha256, cpu_grain, ovh_payload, loop_steps,
-    io_employee, io_echo;
+extern const struct workload cpu_fib, cpu_mandel, cpu_nbody, cpu_primes, cpu_queens, cpu_sha256;
+extern const struct workload cpu_grain, nat_zlib, nat_regex, ft_micro, shr_counter, shr_set;
+extern const struct workload shr_shard, ovh_payload, loop_steps, io_employee, io_echo;
 extern const struct workload io_http, mix_cross, mix_convoy, mix_fibsrv, mix_block;
 extern const struct workload io_fanout, io_timer, io_tree, mem_wait, io_file, io_log;
 
@@ -92,12 +99,29 @@ uint64_t fnv1a64(uint64_t hash, const void *bytes, size_t size);
 /* `value` as 8 bytes, little endian: how ids and counts enter results and digests. */
 void put_le64(unsigned char bytes[8], uint64_t value);
 
+/* FNV-1a64(id as 8 bytes little endian, result), stirred: FNV alone is so nearly linear in its last
+ * bytes that results which changed places could add up to the same. */
+uint64_t op_digest(uint64_t id, const void *result, size_t size);
+
 void tally_add(struct tally *tally, uint64_t id, enum op_class class, const void *result,
                size_t size);
 void tally_merge(struct tally *into, const struct tally *from);
+/* What is left to add when all `ops` ops of a sample are done; result: OP_RESULT_MAX bytes. */
+void tally_settle(struct tally *tally, const struct workload *workload, void *state, int64_t ops,
+                  unsigned char *result);
+/* A whole sample, op after op: what everybody else is judged by. */
+struct tally tally_run(const struct workload *workload, void *state, int64_t ops,
+                       unsigned char *result);
 
 /* The generator of workload data: x -> (1103515245 x + 12345) mod 2^31. */
 uint32_t lcg(uint32_t x);
+/* Its value for (seed + id) mod 2^31: where an op's data start, or the stamp of a result that would
+ * else be the same for every seed and op. */
+uint32_t lcg_at(uint64_t seed, uint64_t id);
+
+/* ---- nat_zlib: packs (gzip, level 6) and unpacks. 0, and the trailer of what was packed: CRC-32 and
+ * size of the data; -1: it did not come back, or memory ran out. */
+int gzip_round_trip(const unsigned char *data, size_t size, unsigned char trailer[8]);
 
 /* ---- io_echo and others: bytes that differ from op to op, and a frame of them: its size (four
  * bytes, little endian), then bytes. */

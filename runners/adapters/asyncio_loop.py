@@ -44,6 +44,16 @@ WAYS = {"task": task, "coroutine": coroutine, "callback": callback}
 
 
 class OnLoop(common.OnLoop):
+    shares = "task"
+
+    @staticmethod
+    def pause():
+        return asyncio.sleep(0)
+
+    @staticmethod
+    def together(coroutines):
+        return asyncio.gather(*coroutines)
+
     def setup(self):
         self.runner = asyncio.Runner()
         self.loop = common.qualified(self.runner.get_loop())

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { RESULT_ROOM = 64 }; /* more than any result of a cpu workload */
+
 struct worker {
     pthread_t thread;
     struct pool *pool;
@@ -43,7 +45,7 @@ struct pool {
 
 static void run_ops(struct worker *worker) {
     struct pool *pool = worker->pool;
-    unsigned char result[64];
+    unsigned char result[RESULT_ROOM];
     size_t size;
     int64_t id;
     worker->tally = (struct tally){0};
@@ -70,9 +72,13 @@ static void *worker_main(void *arg) {
 static void run_sample(struct pool *pool, struct worker *workers, int count) {
     static struct hist latency;
     struct tally tally = {0};
-    int64_t start = now_ns(), ns;
+    unsigned char result[RESULT_ROOM];
+    int64_t start, ns;
     memset(&latency, 0, sizeof latency);
+    if (pool->workload->reset)
+        pool->workload->reset(pool->state);
     pool->next = 0;
+    start = now_ns();
     pthread_barrier_wait(&pool->start);
     pthread_barrier_wait(&pool->end);
     ns = now_ns() - start;
@@ -80,6 +86,7 @@ static void run_sample(struct pool *pool, struct worker *workers, int count) {
         tally_merge(&tally, &workers[i].tally);
         hist_merge(&latency, &workers[i].latency);
     }
+    tally_settle(&tally, pool->workload, pool->state, pool->ops, result);
     child_sample(ns, &tally);
     child_latency(&latency);
 }

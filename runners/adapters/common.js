@@ -18,7 +18,7 @@ function end(message) {
 
 // ---- Digest and latencies
 
-// FNV-1a64 over the op id and the result, in two halves of 32 bits: BigInt would cost more than many an op.
+// FNV-1a64 over the op id and the result, stirred (workloads/README.md); in two halves of 32 bits: BigInt would cost more than many an op.
 function opDigest(id, result) {
     let high = 0xcbf29ce4;
     let low = 0x84222325;
@@ -32,7 +32,9 @@ function opDigest(id, result) {
     };
     for (let i = 0, rest = id; i < 8; i++, rest = Math.floor(rest / 256)) step(rest & 255);
     for (const byte of result) step(byte);
-    return (BigInt(high) << 32n) | BigInt(low);
+    const hash = (BigInt(high) << 32n) | BigInt(low);
+    const stirred = ((hash ^ (hash >> 33n)) * 0xff51afd7ed558ccdn) & MASK;
+    return stirred ^ (stirred >> 33n);
 }
 
 function bucket(value) {
@@ -45,10 +47,19 @@ function bucket(value) {
 class Tally {
     constructor() {
         this.done = [];
+        this.lost = 0;
+        this.settled = 0n;
+    }
+
+    // Where workers share what ops change: what has become of it, as if it were the result of one more op.
+    settle(work) {
+        const [result, lost] = work.settle();
+        this.lost = lost;
+        this.settled = opDigest(this.done.length, result);
     }
 
     lines(ns, encode = (result) => result) {
-        let digest = 0n;
+        let digest = this.settled;
         const counts = { hit: 0, miss: 0, error: 0 };
         const buckets = new Map();
         for (const [id, outcome, result, opNs] of this.done) {
@@ -60,7 +71,7 @@ class Tally {
         const hex = (digest & MASK).toString(16).padStart(16, "0");
         const pairs = [...buckets].sort((a, b) => a[0] - b[0]).map(([i, c]) => `${i}:${c}`);
         return [
-            `sample ns=${ns} ops=${this.done.length} hit=${counts.hit} miss=${counts.miss} error=${counts.error} digest=${hex}`,
+            `sample ns=${ns} ops=${this.done.length} hit=${counts.hit} miss=${counts.miss} error=${counts.error} digest=${hex}${this.lost ? ` lost=${this.lost}` : ""}`,
             `latency unit=ns sub=5 buckets=${pairs.join(",")}`,
         ];
     }

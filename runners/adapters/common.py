@@ -11,6 +11,7 @@ import importlib
 import os
 import platform
 import sys
+import threading
 import time
 import traceback
 
@@ -35,7 +36,7 @@ clock = time.monotonic_ns
 
 @functools.lru_cache(maxsize=1 << 16)
 def op_digest(op, result):
-    """FNV-1a64 over the op id and the result.
+    """FNV-1a64 over the op id and the result, stirred (workloads/README.md).
 
     Cached, since it costs Python more than many an op does: after the warm-up a result that is equal to an earlier
     one costs a look-up, and the driver's counters see the work and not its digest.
@@ -43,7 +44,8 @@ def op_digest(op, result):
     hash = 0xCBF29CE484222325
     for byte in op.to_bytes(8, "little") + result:
         hash = ((hash ^ byte) * 0x100000001B3) & MASK
-    return hash
+    hash = (hash ^ hash >> 33) * 0xFF51AFD7ED558CCD & MASK
+    return hash ^ hash >> 33
 
 
 def bucket(value):
@@ -58,6 +60,7 @@ class Tally:
 
     def __init__(self):
         self.done = []
+        self.lost = self.settled = 0
 
     def add(self, op, outcome, result, ns):
         """`outcome`: hit, miss or error. `ns`: from when a worker took the op until its result was there."""
@@ -66,10 +69,15 @@ class Tally:
     def merge(self, other):
         self.done += other.done
 
+    def settle(self, work):
+        """Where workers share what ops change: what has become of it, as if it were the result of one more op."""
+        result, self.lost = work.settle()
+        self.settled = op_digest(len(self.done), result)
+
     def lines(self, ns, encode=lambda result: result):
         """The sample and latency lines; encode(result) gives the bytes where ops did not. All that is expensive happens here,
         after the clock has stopped."""
-        digest = 0
+        digest = self.settled
         counts = {"hit": 0, "miss": 0, "error": 0}
         buckets = {}
         for op, outcome, result, op_ns in self.done:
@@ -78,7 +86,8 @@ class Tally:
             index = bucket(op_ns)
             buckets[index] = buckets.get(index, 0) + 1
         classes = " ".join(f"{name}={count}" for name, count in counts.items())
-        yield f"sample ns={ns} ops={len(self.done)} {classes} digest={digest & MASK:016x}"
+        lost = f" lost={self.lost}" if self.lost else ""
+        yield f"sample ns={ns} ops={len(self.done)} {classes} digest={digest & MASK:016x}{lost}"
         yield "latency unit=ns sub=5 buckets=" + ",".join(f"{i}:{c}" for i, c in sorted(buckets.items()))
 
 
@@ -280,6 +289,24 @@ def params_of(module, name, words):
 # ---- The life of an adapter
 
 
+class Here:
+    """Where workers share things that are threads of one process: how a workload gets what its ops change together."""
+
+    lock = staticmethod(threading.Lock)
+    mapping = staticmethod(dict)
+
+    @staticmethod
+    def table(size):
+        return [0] * size
+
+
+def make_work(module, params):
+    work = module.Workload(params)
+    if hasattr(work, "share"):
+        work.share(Here)
+    return work
+
+
 class Adapter:
     """One model. `loop`, `build` and `start_method` are attested; `setup` is not timed, `sample` is."""
 
@@ -293,7 +320,7 @@ class Adapter:
         module = self.module
         self.kind = module.KIND
         self.size = params["workers" if module.KIND == "cpu" else "concurrency"]
-        self.work = module.Workload(params)
+        self.work = make_work(module, params)
         if params.get("chunk", 1) > 1 and not self.sends_chunks:
             raise ValueError(f"chunk={params['chunk']}: {model} gives its workers one op at a time")
 
@@ -327,8 +354,18 @@ class OnLoop(Adapter):
     """A model whose ops are steps of one loop: what is timed is the way from one step to the next, not a pool. A workload without
     steps is one step."""
 
+    shares = None  # the variant in which `workers` coroutines take turns at what a workload shares, with pause() and together()
+
+    async def in_turn(self, ops, tally):
+        for op in ops:
+            start = clock()
+            tally.add(op, "hit", await self.work.turns(op, self.pause), clock() - start)
+
     async def ops(self, tally, way):
         """All ops of a sample, one after the other; way(first value, step, steps) is awaited."""
+        if self.variant == self.shares and hasattr(self.work, "turns"):
+            ops = iter(range(self.params["ops"]))
+            return await self.together([self.in_turn(ops, tally) for _ in range(self.size)])
         begin = getattr(self.work, "begin", lambda op: (op, self.work.op, 1))
         finish = getattr(self.work, "finish", lambda result: result)
         for op in range(self.params["ops"]):
@@ -338,12 +375,17 @@ class OnLoop(Adapter):
 
 
 def run_samples(adapter, wire):
+    work = adapter.work
     while wire.word() == "go":
         tally = Tally()
+        if hasattr(work, "reset"):
+            work.reset()
         start = clock()
         adapter.sample(tally)
         ns = clock() - start
-        for line in tally.lines(ns, getattr(adapter.work, "result", lambda result: result)):
+        if hasattr(work, "settle"):
+            tally.settle(work)
+        for line in tally.lines(ns, getattr(work, "result", lambda result: result)):
             wire.say(line)
 
 

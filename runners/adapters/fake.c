@@ -117,9 +117,13 @@ static void drop_op(struct tally *tally) {
     "attest gil=" gil " runtime=c loop=" loop " interp=0 affinity=0 build=none start_method=none " \
     "pid=1\n"
 
+/* Ways to say that all ops were done which were not: the right number, the wrong ones. */
+enum cheat { HONEST, OTHER_SEED, LEAVES_OUT, REPEATS, OTHER_OPS, RENUMBERS };
+
 /* NULL: as a good adapter does. */
 struct behaviour {
     const char *name;
+    enum cheat cheat;
     void (*before_ready)(void);
     const char *attest;
     void (*before_sample)(void);
@@ -145,6 +149,11 @@ static const struct behaviour behaviours[] = {
     {.name = "big", .before_ready = be_big},
     {.name = "small", .before_ready = be_small},
     {.name = "wrong_loop", .attest = ATTEST("none", "some.OtherLoop")},
+    {.name = "other_seed", .cheat = OTHER_SEED},
+    {.name = "leaves_out", .cheat = LEAVES_OUT},
+    {.name = "repeats", .cheat = REPEATS},
+    {.name = "other_ops", .cheat = OTHER_OPS},
+    {.name = "renumbers", .cheat = RENUMBERS},
     {.name = "wrong_gil", .attest = ATTEST("off", "none")},
 };
 
@@ -212,18 +221,59 @@ static void spin_sample(const struct conf *conf, struct tally tally, int64_t ops
     child_latency(&latency);
 }
 
-static struct tally expected(const struct args *args) {
-    static unsigned char result[OP_RESULT_MAX];
-    struct tally tally = {0};
-    void *state = args->workload->setup(args);
-    size_t size;
-    if (!state)
-        child_fail("out of memory for the workload");
-    for (uint64_t id = 0; id < (uint64_t)args_int(args, "ops"); id++) {
-        enum op_class class = args->workload->op(state, id, result, &size);
-        tally_add(&tally, id, class, result, size);
+/* ---- Cheating: what an adapter would say that did its ops, but not those that it was given */
+
+/* The op that is done where op `id` should be, of `ops`. */
+static uint64_t in_its_place(enum cheat cheat, uint64_t id, uint64_t ops) {
+    switch (cheat) {
+    case REPEATS:
+        return id + 1 == ops ? 0 : id;
+    case OTHER_OPS:
+        return id + ops;
+    case RENUMBERS:
+        return (id + 1) % ops;
+    default:
+        return id;
     }
+}
+
+/* The command line with the seed after the one that was given. */
+static struct args of_another_seed(struct args args) {
+    static char seed[32], *words[64];
+    int count = args.count < 63 ? args.count : 63;
+    snprintf(seed, sizeof seed, "seed=%lld", (long long)args_int(&args, "seed") + 1);
+    words[0] = seed; /* the first counts */
+    memcpy(words + 1, args.words, (size_t)count * sizeof *words);
+    args.words = words;
+    args.count = count + 1;
+    return args;
+}
+
+static struct tally expected(struct args args, enum cheat cheat) {
+    static unsigned char result[OP_RESULT_MAX];
+    const struct workload *workload = args.workload;
+    int64_t ops = args_int(&args, "ops");
+    struct tally tally = {0};
+    size_t size;
+    void *state;
+    if (cheat == OTHER_SEED)
+        args = of_another_seed(args);
+    if (!(state = workload->setup(&args)))
+        child_fail("out of memory for the workload");
+    if (workload->reset)
+        workload->reset(state);
+    for (uint64_t id = cheat == LEAVES_OUT; id < (uint64_t)ops; id++) {
+        uint64_t done = in_its_place(cheat, id, (uint64_t)ops);
+        enum op_class class = workload->op(state, done, result, &size);
+        tally_add(&tally, cheat == RENUMBERS ? id : done, class, result, size);
+    }
+    tally_settle(&tally, workload, state, ops, result);
     free(state);
+    if (cheat != HONEST) { /* and is not so foolish as to count them right */
+        tally.hit += ops - tally.ops;
+        tally.ops = ops;
+        tally.lost = 0;
+    }
     return tally;
 }
 
@@ -240,10 +290,15 @@ static void sample(const struct behaviour *how, struct tally tally, int number) 
     child_latency(&latency);
 }
 
+static const struct param own[] = {
+    {"store_port", 0, 0, 65535, "of a store that it does not ask"},
+    {NULL, 0, 0, 0, NULL},
+};
+
 int main(int argc, char **argv) {
-    struct child_args cmd = child_args(argc, argv, NULL);
+    struct child_args cmd = child_args(argc, argv, own);
     const struct behaviour *how = find_behaviour(cmd.model);
-    struct tally tally = expected(&cmd.args);
+    struct tally tally = expected(cmd.args, how->cheat);
     bool spins = !strcmp(how->name, "spin");
     struct conf conf = read_conf(argv[0]);
     int64_t ops = tally.ops;

@@ -85,7 +85,7 @@ def send_back(name, params, tasks, results):
 
 def work_for(name, params, tasks, results):
     """The life of a worker, inside its interpreter: says its id, then answers ranges until the end of the file."""
-    work = common.load(name).Workload(params)
+    work = common.make_work(common.load(name), params)
     say(results, common.interpreter_id())
     while message := os.read(tasks, RANGE.size):
         try:

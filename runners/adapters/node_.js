@@ -74,11 +74,20 @@ async function employees({ module, params, work }) {
     };
 }
 
-// On the loop itself: a promise for each op, one after the other, whatever the number of workers.
+// On the loop itself: a promise for each op, one after the other, whatever the number of workers; what they share they take turns at.
 function onLoop({ params, work }) {
     if (params.chunk > 1) throw new Error(`chunk=${params.chunk}: node gives the loop one op at a time`);
-    return async (tally) => {
-        for (let id = 0; id < params.ops; id++) tally.done.push(await Promise.resolve(id).then((op) => common.timed(work, op)));
+    async function inTurn(id) {
+        const start = common.clock();
+        return [id, "hit", await work.turns(id), common.clock() - start];
+    }
+    const one = work.turns ? inTurn : (id) => common.timed(work, id);
+    return (tally) => {
+        let next = 0;
+        const loop = async () => {
+            while (next < params.ops) tally.done.push(await Promise.resolve(next++).then(one));
+        };
+        return Promise.all(Array.from({ length: work.turns ? params.workers : 1 }, loop));
     };
 }
 
@@ -103,8 +112,8 @@ function onFresh({ name, params }) {
 
 // A thread that answers one chunk at a time.
 class Hand {
-    constructor(name, params) {
-        this.worker = new Worker(__filename, { workerData: { name, params } });
+    constructor(name, params, memory) {
+        this.worker = new Worker(__filename, { workerData: { name, params, memory } });
         this.worker.on("message", (done) => this.resolve(done));
         this.worker.on("error", (error) => this.reject(error));
     }
@@ -133,8 +142,8 @@ function crossing({ params, work }, hands) {
 }
 
 async function onWorkers(given) {
-    const { name, params } = given;
-    const hands = Array.from({ length: params.workers }, () => new Hand(name, params));
+    const { name, params, work } = given;
+    const hands = Array.from({ length: params.workers }, () => new Hand(name, params, work.memory));
     await Promise.all(hands.map((hand) => hand.ask([0, 0])));
     if (given.work.crosses) return crossing(given, hands);
     const size = params.chunk || Math.max(1, Math.floor(params.ops / (CHUNKS_PER_WORKER * params.workers)));
@@ -152,7 +161,8 @@ async function onWorkers(given) {
 }
 
 function workerThread() {
-    const work = new (common.load(workerData.name).Workload)(workerData.params);
+    const { name, params, memory } = workerData;
+    const work = new (common.load(name).Workload)(params, memory);
     if (workerData.role) return live({ role: workerData.role, work }, parentPort);
     if (workerData.op !== undefined) return parentPort.postMessage(work.op(workerData.op));
     parentPort.on("message", (message) => {
@@ -166,12 +176,15 @@ function workerThread() {
 
 // ---- The life of the adapter
 
-async function runSamples(sample, encode, wire) {
+async function runSamples(sample, work, wire) {
     while ((await wire.word()) === "go") {
         const tally = new common.Tally();
+        if (work.reset) work.reset();
         const start = common.clock();
         await sample(tally);
-        tally.lines(common.clock() - start, encode).forEach((line) => wire.say(line));
+        const ns = common.clock() - start;
+        if (work.settle) tally.settle(work);
+        tally.lines(ns, work.result && ((value) => work.result(value))).forEach((line) => wire.say(line));
     }
 }
 
@@ -184,7 +197,7 @@ async function run(given, wire) {
     wire.say(common.attestation());
     wire.say(port ? `ready port=${port}` : "ready");
     if (port) while ((await wire.word()) !== "stop");
-    else await runSamples(sample, given.work.result && ((value) => given.work.result(value)), wire);
+    else await runSamples(sample, given.work, wire);
     wire.say(common.attestation());
     wire.say("bye");
     process.exit(0);

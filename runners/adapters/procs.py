@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.managers import SyncManager
 
 import common
 import serving
@@ -25,10 +26,29 @@ def end_with_parent():
     os._exit(1)
 
 
+def watch_parent():
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+class Between:
+    """common.Here for processes: numbers in memory that all of them see; what else there is, a manager keeps, one more process."""
+
+    def __init__(self, context):
+        self.context, self.lock = context, context.Lock
+
+    def table(self, size):
+        return self.context.RawArray("q", size)
+
+    def mapping(self):
+        manager = SyncManager(ctx=self.context)
+        manager.start(watch_parent)
+        return manager.dict()
+
+
 def start_worker(given, barrier):
     """Every worker passes here once; none goes on before all are there, so that all are warm before `ready`."""
     global work
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    watch_parent()
     work = given
     barrier.wait()
 
@@ -45,6 +65,8 @@ def answer_request(what):
 def pool(given, size, method):
     """An executor whose workers are there and have the workload."""
     context = multiprocessing.get_context(method)
+    if hasattr(given, "share"):
+        given.share(Between(context))
     executor = ProcessPoolExecutor(size, context, start_worker, (given, context.Barrier(size)))
     list(executor.map(run_chunk, [()] * size))
     return executor

@@ -67,6 +67,7 @@ WAYS = {"then": then, "await": awaited, "callback": callback, "timer": timer, "a
 
 class OnLoop(common.OnLoop):
     build = cp.__build__
+    shares, pause, together = "await", staticmethod(cp.Promise.resolve), staticmethod(cp.Promise.all)
 
     def setup(self):
         self.cp_loop = cp.Loop()

@@ -10,7 +10,7 @@ def work_of(name, params):
     key = name, params
     work = works.get(key)
     if work is None:
-        work = works[key] = common.load(name).Workload(dict(params))
+        work = works[key] = common.make_work(common.load(name), dict(params))
     return work
 
 

@@ -101,6 +101,7 @@ struct waiting {
 struct sample {
     int64_t ns;
     int64_t ops, hit, miss, error;
+    int64_t lost; /* updates of what workers share; any makes the sample void */
     uint64_t digest;
     struct usage usage; /* of the subject's tree during this sample */
     struct client client;

@@ -252,8 +252,7 @@ static int spread_cell(const struct interpreters *list, struct cell cell, struct
         snprintf(cell.python, sizeof cell.python, "%s", one->label);
         snprintf(cell.not_run, sizeof cell.not_run, "%s", one->not_run);
         if (one->reg)
-            model_reason(one->reg, registry_model(one->reg, cell.model), cell.variant, cell.not_run,
-                         sizeof cell.not_run);
+            model_reason(one->reg, &cell, cell.not_run, sizeof cell.not_run);
         cell_name(&cell);
         if (add_cell(into, &cell, err) < 0)
             return -1;

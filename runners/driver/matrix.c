@@ -211,7 +211,7 @@ static int choose_model(struct cell *cell, const char *word, const struct regist
     if (!model_supports(model, cell->variant, cell->workload, cell->kind))
         return err_at(err, ini, key->line, column, "%s does not run %s; of its variants runs: %s",
                       word, cell->workload, *model->limits ? model->limits : "nothing");
-    model_reason(reg, model, cell->variant, cell->not_run, sizeof cell->not_run);
+    model_reason(reg, cell, cell->not_run, sizeof cell->not_run);
     return 0;
 }
 

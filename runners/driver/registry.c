@@ -212,6 +212,8 @@ static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->about, ini_text(s, "about", ""));
     COPY(model->loop, ini_text(s, "loop", "none"));
     read_of_variants(model->limits, sizeof model->limits, s, "supports");
+    read_of_variants(model->refuses, sizeof model->refuses, s, "cannot");
+    COPY(model->because, ini_text(s, "because", ""));
     read_of_variants(model->pythons, sizeof model->pythons, s, "oldest");
     model->hidden = ini_find(s, "hidden");
     needs_program(model, ini_text(s, "needs_program", NULL));
@@ -359,13 +361,23 @@ bool model_supports(const struct model *model, const char *variant, const char *
     return !limited;
 }
 
-void model_reason(const struct registry *reg, const struct model *model, const char *variant,
-                  char *text, size_t room) {
+static bool refuses(const struct model *model, const struct cell *cell) {
+    const char *list = model->refuses;
+    char workload[GB_NAME_MAX];
+    while (next_of_variant(&list, cell->variant, workload))
+        if (!strcmp(workload, cell->workload))
+            return true;
+    return false;
+}
+
+void model_reason(const struct registry *reg, const struct cell *cell, char *text, size_t room) {
+    const struct model *model = registry_model(reg, cell->model);
     const char *list = model->pythons;
     char oldest[GB_NAME_MAX];
     int major = 0, minor = 0, least = 0;
-    snprintf(text, room, "%s", model->not_run);
-    if (*text || !next_of_variant(&list, variant, oldest) || sscanf(oldest, "3.%d", &least) != 1)
+    snprintf(text, room, "%s", refuses(model, cell) ? model->because : model->not_run);
+    if (*text || !next_of_variant(&list, cell->variant, oldest) ||
+        sscanf(oldest, "3.%d", &least) != 1)
         return;
     sscanf(reg->python_version, "cpython-%d.%d", &major, &minor);
     if (minor < least)

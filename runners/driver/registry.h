@@ -20,6 +20,8 @@ struct model {
     char loop[128]; /* the loop class that must be attested */
     bool hidden;
     char limits[1024]; /* words VARIANT:WHAT: it runs no other workloads or kinds than these */
+    char refuses[256]; /* words VARIANT:WORKLOAD: it can run this kind, but not these, */
+    char because[120]; /* and why */
     char pythons[128]; /* words VARIANT:3.12: the oldest Python that has what it needs */
     char not_run[256]; /* "" or why it cannot run here */
 };
@@ -75,9 +77,8 @@ const struct model *registry_model(const struct registry *reg, const char *name)
 /* Whether the model, in this variant, has what this workload takes. */
 bool model_supports(const struct model *model, const char *variant, const char *workload,
                     enum gb_kind kind);
-/* Why it cannot run here in this variant; "" when it can. */
-void model_reason(const struct registry *reg, const struct model *model, const char *variant,
-                  char *text, size_t room);
+/* Why the model of a cell cannot run it here; "" when it can. */
+void model_reason(const struct registry *reg, const struct cell *cell, char *text, size_t room);
 const struct workload_info *registry_workload(const struct registry *reg, const char *name);
 const struct store_model *registry_store(const struct registry *reg, const char *name);
 /* The names, separated by blanks, for messages. */

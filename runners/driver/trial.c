@@ -213,6 +213,9 @@ static int check_sample(const struct trial_state *state, const struct sample *s,
                        "work: hit/miss/error %lld/%lld/%lld, the reference has %lld/%lld/%lld",
                        (long long)s->hit, (long long)s->miss, (long long)s->error,
                        (long long)e->hit, (long long)e->miss, (long long)e->error);
+    if (s->lost)
+        return err_set(err, GB_ATTEST, "lost updates: %lld of what the workers share",
+                       (long long)s->lost);
     if (s->digest != e->digest)
         return err_set(err, GB_ATTEST, "checksum: %016llx, the reference has %016llx",
                        (unsigned long long)s->digest, (unsigned long long)e->digest);

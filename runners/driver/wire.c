@@ -62,6 +62,7 @@ static int set_sample(struct sample *sample, const char *key, const char *value)
         {"hit", &sample->hit},
         {"miss", &sample->miss},
         {"error", &sample->error},
+        {"lost", &sample->lost},
         {"client_cpu_ns", &sample->client.cpu_ns},
         {"offered_ns", &sample->client.offered_ns},
         {"late_ns", &sample->client.late_ns},

@@ -125,6 +125,8 @@ static void write_sample(int64_t ns, const struct tally *tally) {
             "sample ns=%" PRId64 " ops=%" PRId64 " hit=%" PRId64 " miss=%" PRId64 " error=%" PRId64
             " digest=%016" PRIx64,
             ns, tally->ops, tally->hit, tally->miss, tally->error, tally->digest);
+    if (tally->lost)
+        fprintf(out, " lost=%" PRId64, tally->lost);
 }
 
 void child_sample(int64_t ns, const struct tally *tally) {

@@ -30,6 +30,9 @@ static int make_registry(void **state) {
     memset(&reg, 0, sizeof reg);
     add_model("serial", "cpu client", "");
     add_model("procs", "cpu", "fork spawn");
+    snprintf(reg.models[1].refuses, sizeof reg.models[1].refuses, "spawn:counter");
+    snprintf(reg.models[1].because, sizeof reg.models[1].because, "it shares no memory");
+    add_workload("counter", GB_CPU, "n");
     add_workload("queens", GB_CPU, "n");
     add_workload("echo", GB_SERVER, "bytes");
     return 0;
@@ -90,6 +93,22 @@ static void cells_on_fewer_cores_than_workers_are_cells_of_their_own(void **stat
     matrix_free(&m);
 }
 
+static void a_workload_that_a_model_refuses_is_not_run(void **state) {
+    struct matrix m;
+    struct err err = {0};
+    (void)state;
+    assert_int_equal(matrix_parse(&m, "m",
+                                  "[counter]\nmodels=serial procs:fork procs:spawn\nops=1\n"
+                                  "[queens]\nmodels=procs:spawn\nops=1\n",
+                                  &reg, &err),
+                     0);
+    assert_string_equal(m.cells[0].not_run, "");
+    assert_string_equal(m.cells[1].not_run, "");
+    assert_string_equal(m.cells[2].not_run, "it shares no memory");
+    assert_string_equal(m.cells[3].not_run, "");
+    matrix_free(&m);
+}
+
 static void each_mistake_is_named_with_its_place(void **state) {
     const struct {
         const char *text, *error;
@@ -101,7 +120,7 @@ static void each_mistake_is_named_with_its_place(void **state) {
         {"[queens]\n= 3", "m:2:1: a key of letters, digits and _-. expected before '='"},
         {"[queens]\nops =  # none", "m:2:6: a value expected after '='"},
         {"[queens]\nops=1\nops=2", "m:3:1: 'ops' stands in this section already"},
-        {"[chess]\nops=1", "m:1:2: unknown workload 'chess'; there are: queens echo"},
+        {"[chess]\nops=1", "m:1:2: unknown workload 'chess'; there are: counter queens echo"},
         {"[queens]\nops=1", "m:1:2: [queens] needs models = one or more models"},
         {"[queens]\nmodels=serial", "m:1:2: [queens] needs ops = how many ops a sample has"},
         {"[queens]\nops=1\nmodels= serial gevent",
@@ -184,6 +203,7 @@ int main(void) {
         cmocka_unit_test(lists_are_crossed_in_order),
         cmocka_unit_test(a_section_overrides_the_settings_of_the_run),
         cmocka_unit_test(cells_on_fewer_cores_than_workers_are_cells_of_their_own),
+        cmocka_unit_test(a_workload_that_a_model_refuses_is_not_run),
         cmocka_unit_test(each_mistake_is_named_with_its_place),
         cmocka_unit_test(random_text_is_an_error_or_cells_and_never_more),
         cmocka_unit_test(the_plan_interleaves_and_repeats),

@@ -22,14 +22,9 @@ static void *set_up(const struct workload *workload, char **words, int count) {
     return state;
 }
 
-static struct tally run(const struct workload *workload, char **words, int count, uint64_t ops) {
+static struct tally run(const struct workload *workload, char **words, int count, int64_t ops) {
     void *state = set_up(workload, words, count);
-    struct tally tally = {0};
-    size_t size;
-    for (uint64_t id = 0; id < ops; id++) {
-        enum op_class class = workload->op(state, id, result, &size);
-        tally_add(&tally, id, class, result, size);
-    }
+    struct tally tally = tally_run(workload, state, ops, result);
     free(state);
     return tally;
 }
@@ -86,6 +81,142 @@ static void test_sha256_depends_on_id_seed_and_links(void **fixture) {
     words[1] = "seed=7";
     words[2] = "links=1";
     assert_int_not_equal(run(&cpu_sha256, words, 3, 3).digest, digest);
+}
+
+/* Bytes 8 at to 8 at + 7 of the result of an op. */
+static uint64_t answer(const struct workload *workload, char **words, int count, uint64_t id,
+                       int at) {
+    void *state = set_up(workload, words, count);
+    uint64_t value = 0;
+    size_t size;
+    assert_int_equal(workload->op(state, id, result, &size), OP_HIT);
+    assert_true(size >= 8 * ((size_t)at + 1));
+    for (int i = 0; i < 8; i++)
+        value |= (uint64_t)result[8 * at + i] << (8 * i);
+    free(state);
+    return value;
+}
+
+static void test_fib(void **fixture) {
+    (void)fixture;
+    assert_int_equal(answer(&cpu_fib, (char *[]){"n=0"}, 1, 0, 0), 0);
+    assert_int_equal(answer(&cpu_fib, (char *[]){"n=1"}, 1, 0, 0), 1);
+    assert_int_equal(answer(&cpu_fib, (char *[]){"n=27"}, 1, 7, 0), 196418);
+    assert_int_equal(answer(&cpu_fib, (char *[]){"n=27"}, 1, 7, 1), lcg(42 + 7));
+}
+
+static void test_primes(void **fixture) {
+    (void)fixture;
+    assert_int_equal(answer(&cpu_primes, (char *[]){"limit=1"}, 1, 0, 0), 0);
+    assert_int_equal(answer(&cpu_primes, (char *[]){"limit=2"}, 1, 0, 0), 1);
+    assert_int_equal(answer(&cpu_primes, (char *[]){"limit=49"}, 1, 0, 0), 15);
+    assert_int_equal(answer(&cpu_primes, (char *[]){"limit=20000"}, 1, 0, 0), 2262);
+}
+
+/* The rows of a small picture, whose sum is known, and the first row again behind the last. */
+static void test_mandel(void **fixture) {
+    char *words[] = {"size=32", "iterations=50"};
+    uint64_t sum = 0;
+    (void)fixture;
+    for (uint64_t row = 0; row < 32; row++)
+        sum += answer(&cpu_mandel, words, 2, row, 0);
+    assert_int_equal(sum, 17888);
+    assert_int_equal(answer(&cpu_mandel, words, 2, 32 + 9, 0), answer(&cpu_mandel, words, 2, 9, 0));
+}
+
+static double energy(char *steps, int at) {
+    uint64_t bits = answer(&cpu_nbody, (char *[]){steps, "seed=643"}, 2, 0, at);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Seed 643 gives op 0 no push. */
+static void test_nbody(void **fixture) {
+    (void)fixture;
+    assert_float_equal(energy("steps=1", 0), -0.169075164, 5e-10);
+    assert_float_equal(energy("steps=1000", 1), -0.169087605, 5e-10);
+    assert_true(run(&cpu_nbody, (char *[]){"shared=1"}, 1, 2).digest !=
+                run(&cpu_nbody, (char *[]){"shared=0"}, 1, 2).digest);
+}
+
+/* Of bytes (31 i + 7) mod 256: the CRC is known, and the size stands behind it. */
+static void test_zlib(void **fixture) {
+    unsigned char data[4096], trailer[8];
+    (void)fixture;
+    for (unsigned i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(31 * i + 7);
+    assert_int_equal(gzip_round_trip(data, sizeof data, trailer), 0);
+    assert_memory_equal(trailer, "\xe3\x4e\x1c\x5d\0\x10\0\0", 8);
+    assert_int_equal(gzip_round_trip(data, 0, trailer), 0);
+    assert_memory_equal(trailer, "\0\0\0\0\0\0\0\0", 8);
+}
+
+/* The result is the same whatever the pattern is, and right: 100 times the shared number more. */
+static void test_micro(void **fixture) {
+    static char *patterns[] = {"private",  "attribute", "item", "element", "method",
+                               "function", "reference", "lock", "create"};
+    (void)fixture;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        char word[32];
+        snprintf(word, sizeof word, "pattern=%s", patterns[i]);
+        assert_int_equal(answer(&ft_micro, (char *[]){"turns=100", word}, 2, 3, 0),
+                         lcg(45) + 100 * (1 + lcg(42) % 15));
+    }
+}
+
+/* ---- What workers share */
+
+static void test_a_counter_that_misses_some_says_how_many(void **fixture) {
+    char *words[] = {"adds=10", "ops=5"};
+    void *state = set_up(&shr_counter, words, 2);
+    struct tally whole = tally_run(&shr_counter, state, 5, result), less = {0};
+    size_t size;
+    (void)fixture;
+    assert_int_equal(whole.lost, 0);
+    shr_counter.reset(state);
+    for (uint64_t id = 0; id < 5; id++) {
+        if (id) /* as if op 0's additions had been overwritten */
+            shr_counter.op(state, id, result, &size);
+        put_le64(result, lcg_at(42, id));
+        tally_add(&less, id, OP_HIT, result, 8);
+    }
+    tally_settle(&less, &shr_counter, state, 5, result);
+    assert_int_equal(less.lost, 10);
+    assert_int_not_equal(less.digest, whole.digest);
+    free(state);
+}
+
+static void settled(const struct workload *workload, char **words, int count, int64_t ops,
+                    uint64_t values[2]) {
+    void *state = set_up(workload, words, count);
+    size_t size;
+    tally_run(workload, state, ops, result);
+    assert_int_equal(workload->settle(state, result, &size), 0);
+    assert_int_equal(size, 16);
+    for (int at = 0; at < 2; at++) {
+        values[at] = 0;
+        for (int i = 0; i < 8; i++)
+            values[at] |= (uint64_t)result[8 * at + i] << (8 * i);
+    }
+    free(state);
+}
+
+/* So many tries that every key gets in, each once. */
+static void test_a_set_has_each_key_once(void **fixture) {
+    uint64_t values[2];
+    (void)fixture;
+    settled(&shr_set, (char *[]){"keys=50", "inserts=1000", "ops=20"}, 3, 20, values);
+    assert_int_equal(values[0], 50);
+    assert_int_equal(values[1], 50 * 49 / 2);
+}
+
+static void test_shards_have_all_counts(void **fixture) {
+    uint64_t values[2];
+    (void)fixture;
+    settled(&shr_shard, (char *[]){"shards=3", "cells=1", "adds=10", "ops=7"}, 4, 7, values);
+    assert_int_equal(values[0], 70);
+    assert_int_equal(values[1], 10 * (3 * 1 + 2 * 2 + 2 * 3)); /* 3, 2 and 2 ops */
 }
 
 static void test_ids_of_employees_are_unique(void **fixture) {
@@ -180,6 +311,15 @@ static void test_digest_is_free_of_order_only(void **fixture) {
     assert_int_not_equal(forth.digest, renamed.digest);
 }
 
+/* Results that are one bit apart and change places: for half of all pairs of ops plain FNV adds up to
+ * the same. */
+static void test_results_that_change_places_are_seen(void **fixture) {
+    (void)fixture;
+    for (uint64_t id = 0; id < 100; id++)
+        assert_int_not_equal(op_digest(id, "\0", 1) + op_digest(id + 1, "\1", 1),
+                             op_digest(id, "\1", 1) + op_digest(id + 1, "\0", 1));
+}
+
 static void test_merge_is_the_same_as_one_tally(void **fixture) {
     struct tally whole = {0}, half = {0}, rest = {0};
     (void)fixture;
@@ -247,12 +387,22 @@ int main(void) {
         cmocka_unit_test(test_queens),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_sha256_depends_on_id_seed_and_links),
+        cmocka_unit_test(test_fib),
+        cmocka_unit_test(test_primes),
+        cmocka_unit_test(test_mandel),
+        cmocka_unit_test(test_nbody),
+        cmocka_unit_test(test_zlib),
+        cmocka_unit_test(test_micro),
+        cmocka_unit_test(test_a_counter_that_misses_some_says_how_many),
+        cmocka_unit_test(test_a_set_has_each_key_once),
+        cmocka_unit_test(test_shards_have_all_counts),
         cmocka_unit_test(test_ids_of_employees_are_unique),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_one_op_in_a_hundred_misses_and_one_fails),
         cmocka_unit_test(test_names_stay_within_the_store),
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_digest_is_free_of_order_only),
+        cmocka_unit_test(test_results_that_change_places_are_seen),
         cmocka_unit_test(test_merge_is_the_same_as_one_tally),
         cmocka_unit_test(test_fnv),
         cmocka_unit_test(test_bad_parameters_are_explained),

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -14,8 +15,14 @@ import pytest
 from wirechild import ADAPTERS, BUILD, HOME, TIMEOUT_S, Child, all_end, fields, load, reference, store
 
 import common
+import cpu_fib
+import cpu_mandel
+import cpu_nbody
+import cpu_primes
 import cpu_queens
 import cpu_sha256
+import ft_micro
+import lcg
 import ovh_payload
 
 PARAMS = {
@@ -23,6 +30,16 @@ PARAMS = {
     "cpu_grain": {"ops": 10, "steps": 5, "seed": 3},
     "ovh_payload": {"ops": 5, "bytes": 100_000, "seed": 9},
     "cpu_sha256": {"ops": 12, "bytes": 5000, "links": 3, "seed": 7},
+    "cpu_fib": {"ops": 12, "n": 10, "seed": 3},
+    "cpu_mandel": {"ops": 12, "size": 12, "iterations": 20, "seed": 3},
+    "cpu_nbody": {"ops": 12, "steps": 10, "shared": 1, "seed": 3},
+    "cpu_primes": {"ops": 12, "limit": 200, "seed": 3},
+    "nat_zlib": {"ops": 12, "bytes": 2000, "seed": 3},
+    "nat_regex": {"ops": 12, "bytes": 2000, "seed": 3},
+    "ft_micro": {"ops": 12, "turns": 20, "pattern": "method", "seed": 3},
+    "shr_counter": {"ops": 24, "adds": 40, "seed": 3},
+    "shr_set": {"ops": 24, "inserts": 10, "keys": 100, "seed": 3},
+    "shr_shard": {"ops": 24, "adds": 40, "shards": 2, "cells": 16, "seed": 3},
     "loop_steps": {"ops": 20, "steps": 50, "seed": 5},
     "io_employee": {"ops": 200, "employees": 500, "delay_us": 100, "seed": 11},
     "io_echo": {"ops": 300, "bytes": 3000, "seed": 5},
@@ -32,11 +49,15 @@ PARAMS = {
     "mix_fibsrv": {"ops": 20, "n": 3, "heavy": 12, "heavies": 2},
     "mix_block": {"ops": 20, "every": 5, "burn": 2000, "seed": 5},
 }
-KIND = {"cpu_queens": "cpu", "cpu_grain": "cpu", "ovh_payload": "cpu", "cpu_sha256": "cpu", "loop_steps": "cpu", "io_employee": "client", "io_echo": "server"}
-KIND.update(dict.fromkeys(["io_http", "mix_cross", "mix_convoy", "mix_fibsrv", "mix_block"], "server"))
+SERVERS = ["io_echo", "io_http", "mix_cross", "mix_convoy", "mix_fibsrv", "mix_block"]
+OTHER_KINDS = {"io_employee": "client", **dict.fromkeys(SERVERS, "server")}
+KIND = {workload: OTHER_KINDS.get(workload, "cpu") for workload in PARAMS}
 # What adapters do for these they do for io_http: one adapter a language is enough.
 LIKE_HTTP, SPEAKERS = ("mix_cross", "mix_fibsrv", "mix_block"), ("threads", "node:promise", "pthreads")
 START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn", "asyncio_offload:process": "spawn", "threads_offload:process": "spawn", "procs:cold": "exec"}
+# Every workload runs on these, so in every language; and what workers share on all kinds of workers.
+EVERYWHERE = {"cpu": "serial pthreads node:promise", "client": "serial cloop node:promise"}
+SHARING = "threads procs:spawn promise:await promise_loop:await asyncio_loop:task asyncio node:worker_threads"
 WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
 
 
@@ -68,6 +89,11 @@ def visible_models():
     return found
 
 
+def named(models):
+    """These of the visible models, with their marks."""
+    return [model for model in visible_models() if model.values[0] in models.split()]
+
+
 def is_installed(module):
     try:
         return importlib.util.find_spec(module) is not None
@@ -90,17 +116,35 @@ def why_not(section, variant):
 def supports(model, workload):
     name, _, variant = model.partition(":")
     section = register()[name]
-    only = section.get(f"supports_{variant}" if variant else "supports")
+    of_variant = f"_{variant}" if variant else ""
+    only = section.get(f"supports{of_variant}")
+    if workload in section.get(f"cannot{of_variant}", "").split():
+        return False
     return KIND[workload] in section["kinds"].split() and (only is None or workload in only.split() or KIND[workload] in only.split())
 
 
+def first(model, kind):
+    """The workload of a kind that stands for the others, or None."""
+    return next((workload for workload in KIND if KIND[workload] == kind and supports(model, workload)), None)
+
+
+def is_telling(model, workload):
+    """Whether a pair shows what others do not: a model with one workload of a kind, or a workload in another language."""
+    kind = KIND[workload]
+    if kind == "server":
+        return supports(model, workload) and (workload not in LIKE_HTTP or model in SPEAKERS)
+    more = EVERYWHERE[kind].split() + (SHARING.split() if workload.startswith("shr_") else [])
+    steps = workload == "loop_steps" and model.startswith("promise_loop")
+    return workload == first(model, kind) or (model in more or steps) and supports(model, workload)
+
+
 def pairs(*kinds):
-    """(model, workload) of all that the register says can be run, of these kinds of workload."""
+    """(model, workload) of what the register says can be run, of these kinds of workload."""
     return [
         pytest.param(model.values[0], workload, marks=model.marks)
         for model in visible_models()
         for workload, kind in KIND.items()
-        if kind in kinds and supports(model.values[0], workload) and (workload not in LIKE_HTTP or model.values[0] in SPEAKERS)
+        if kind in kinds and is_telling(model.values[0], workload)
     ]
 
 
@@ -243,7 +287,7 @@ def test_workers_die_with_a_killed_parent(variant):
         assert all_end(pids)
 
 
-@pytest.mark.parametrize("model, workload", pairs("client"))
+@pytest.mark.parametrize("model, workload", one_of_each("client"))
 def test_a_store_that_dies_is_a_failure(model, workload):
     """Not an endless wait, and not a sample with fewer ops."""
     with Cell(model, workload, ops=100000) as cell:
@@ -254,17 +298,21 @@ def test_a_store_that_dies_is_a_failure(model, workload):
         assert cell.adapter.process.wait(TIMEOUT_S) == 1
 
 
-@pytest.mark.parametrize("model", visible_models())
+NO_SENSE = [
+    ("cpu_queens", "speed=9", "there are: ops seed workers concurrency"),
+    ("cpu_queens", "workers", "there are:"),
+    ("cpu_queens", "workers=0", "a whole number"),
+    ("cpu_queens", "ops=many", "a whole number"),
+    ("ovh_payload", "shape=round", "one of these was expected: bytes ints dict floats"),
+    ("cpu_quince", "n=8", "unknown workload 'cpu_quince'"),
+]
+
+
+# Each model with one mistake, and one model of each language with all: they share the code that reads the command line.
 @pytest.mark.parametrize(
-    "workload, word, complaint",
-    [
-        ("cpu_queens", "speed=9", "there are: ops seed workers concurrency"),
-        ("cpu_queens", "workers", "there are:"),
-        ("cpu_queens", "workers=0", "a whole number"),
-        ("cpu_queens", "ops=many", "a whole number"),
-        ("ovh_payload", "shape=round", "one of these was expected: bytes ints dict floats"),
-        ("cpu_quince", "n=8", "unknown workload 'cpu_quince'"),
-    ],
+    "model, workload, word, complaint",
+    [pytest.param(*model.values, *NO_SENSE[0], marks=model.marks) for model in visible_models()]
+    + [pytest.param(*model.values, *wrong, marks=model.marks) for model in named(EVERYWHERE["cpu"]) for wrong in NO_SENSE[1:]],
 )
 def test_a_command_line_that_makes_no_sense(model, workload, word, complaint):
     done = subprocess.run([*command(model), workload, model, word], capture_output=True, text=True, timeout=TIMEOUT_S)
@@ -380,6 +428,38 @@ def test_parameters_are_those_of_the_reference(workload):
 def test_queens(n, total):
     work = cpu_queens.Workload({"n": n})
     assert sum(int.from_bytes(work.op(op), "little") for op in range(n)) == total
+
+
+def u64(data, at=0):
+    return int.from_bytes(data[8 * at : 8 * at + 8], "little")
+
+
+def test_fib_primes_mandel():
+    assert u64(cpu_fib.Workload({"n": 20, "seed": 1}).op(0)) == 6765
+    assert u64(cpu_primes.Workload({"limit": 20000, "seed": 1}).op(0)) == 2262
+    mandel = cpu_mandel.Workload({"size": 32, "iterations": 50, "seed": 1})
+    assert sum(u64(mandel.op(row)) for row in range(32)) == 17888
+
+
+def test_nbody():
+    before, after = struct.unpack("<dd", cpu_nbody.Workload({"steps": 1000, "shared": 0, "seed": 643}).op(0))
+    assert f"{before:.9f} {after:.9f}" == "-0.169075164 -0.169087605"
+
+
+@pytest.mark.parametrize("model", named("serial node:promise"))
+@pytest.mark.parametrize("shared", [0, 1])
+def test_nbody_is_the_same_in_all_languages(model, shared):
+    """To the last bit, after enough steps for any difference in rounding to show."""
+    params = {"ops": 3, "steps": 500, "shared": shared, "seed": 8}
+    with start(model, "cpu_nbody", **params) as child:
+        child.ready()
+        assert child.sample()[0]["digest"] == reference("cpu_nbody", **params)["digest"]
+
+
+@pytest.mark.parametrize("pattern", ft_micro.PATTERNS)
+def test_every_pattern_is_the_same_sum(pattern):
+    params = {"turns": 30, "pattern": pattern, "seed": 5}
+    assert u64(ft_micro.Workload(params).op(2)) == lcg.lcg(7) + 30 * (1 + lcg.lcg(5) % 15)
 
 
 def test_sha256_chain():

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from test_adapters import PARAMS
 
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(HOME, "build", "release")
@@ -138,6 +139,44 @@ def test_a_child_that_misbehaves_voids_its_cell_only(tmp_path, how, code, reason
     assert "VOID" in done.stdout and "VOID" in done.stderr
 
 
+CHEATS = "fake:other_seed fake:leaves_out fake:repeats fake:other_ops fake:renumbers"
+SEEDLESS = {"cpu_queens"}  # whose answers are the same for every seed: there is no other seed's to be caught with
+
+
+def cheated_workloads():
+    lines = subprocess.run([os.path.join(BUILD, "reference"), "list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [name for name, kind, *_ in map(str.split, lines) if kind in ("cpu", "client")]
+
+
+def test_every_workload_catches_who_does_not_do_its_ops(tmp_path):
+    sections = (
+        f"[{workload}]\nmodels = fake:good {CHEATS}\n" + "".join(f"{key} = {value}\n" for key, value in PARAMS.get(workload, {"ops": 10}).items())
+        for workload in cheated_workloads()
+    )
+    path = tmp_path / "m.ini"
+    path.write_text("[run]\nreps = 1\nsamples = 1\nwarmup = 0\n" + "".join(sections))
+    done = gilbench("run", path, "-o", tmp_path / "out")
+    assert done.returncode == 6, done.stderr
+    for cell in results(tmp_path)["benchmarks"]:
+        honest = cell["model"] == "fake:good" or (cell["workload"] in SEEDLESS and cell["model"] == "fake:other_seed")
+        assert ("checksum: " in cell["void"] or "work: " in cell["void"]) == (not honest), cell["id"]
+
+
+def test_lost_updates_are_counted_and_void(tmp_path):
+    path = tmp_path / "m.ini"
+    path.write_text(
+        "[run]\nreps = 1\nsamples = 1\nwarmup = 0\n[shr_counter]\nmodels = promise_loop:await promise_loop:then interp\n"
+        "workers = 2\nops = 4\nadds = 50\nlock = 0 1\n"
+    )
+    done = gilbench("run", path, "-o", tmp_path / "out")
+    assert done.returncode == 6, done.stderr
+    cells = {(cell["model"], cell["params"]["lock"]): cell for cell in results(tmp_path)["benchmarks"]}
+    lost = cells["promise_loop:await", "0"]["void"]
+    assert lost == "lost updates: 100 of what the workers share"  # two take turns, and each overwrites what the other wrote
+    assert [cells["promise_loop:await", "1"]["void"], cells["promise_loop:then", "0"]["void"]] == ["", ""]
+    assert "interpreters share no objects" in cells["interp", "1"]["not_run"]
+
+
 @pytest.mark.parametrize("how", ["hang", "hang_early"])
 def test_a_child_that_hangs_is_ended_and_leaves_nothing(tmp_path, how):
     done = run(tmp_path, models=f"fake:{how}", reps=1, timeout=0.3)
@@ -201,7 +240,7 @@ def test_usage_errors_say_what_and_what_to_do(args, code, message):
 
 MATRICES = [
     ("[cpu_queens]\nmodels = threads goroutines\nops = 1\n", ":2:18: unknown model 'goroutines'; there are: serial threads procs"),
-    ("[cpu_chess]\nmodels = serial\nops = 1\n", ":1:2: unknown workload 'cpu_chess'; there are: cpu_queens"),
+    ("[cpu_chess]\nmodels = serial\nops = 1\n", ":1:2: unknown workload 'cpu_chess'; there are: cpu_fib"),
     ("[cpu_queens]\nmodels serial\n", ":2:1: 'key = value' or '[section]' expected"),
     ("[io_echo]\nmodels = serial\nops = 1\n", ":2:10: serial does not run server workloads"),
     ("[cpu_sha256]\nmodels = promise:native\nops = 1\n", ":2:10: promise:native does not run cpu_sha256; of its variants runs: native:"),
