@@ -1,7 +1,7 @@
 /* cmd_plot.c - gilbench plot: .dat files, and gnuplot over them, as SVG and PNG. */
 #include "cmd.h"
 #include "facts.h"
-#include "spawn.h"
+#include "picture.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -19,63 +19,27 @@ static const char help[] = "usage: gilbench plot [DIR | results.json]\n"
                            "\n"
                            "example: gilbench plot results/latest\n";
 
-/* One double-quoted gnuplot assignment; what would end the string is left out. */
-static size_t assign(char *text, size_t room, const char *name, const char *value) {
-    size_t used = (size_t)snprintf(text, room, "%s=\"", name);
-    for (; *value && used + 4 < room; value++)
-        if (*value != '"' && *value != '\\' && *value != '\n')
-            text[used++] = *value;
-    used += (size_t)snprintf(text + used, room - used, "\"; ");
-    return used;
-}
-
 static void caption(const struct runset *run, char *text, size_t room) {
     snprintf(text, room, "%s, %s | %s | commit %s | run %s | bars: 95 %% intervals",
              fact_find(run, "cpu_model"), fact_find(run, "topology"), fact_find(run, "python"),
              fact_find(run, "commit"), run->run_id);
 }
 
-static int draw(const struct registry *reg, const struct runset *run, const char *folder,
-                const char *name, const char *format, struct err *err) {
-    char script[PATH_MAX], commands[8192], line[600], data[PATH_MAX], image[PATH_MAX],
-        include[PATH_MAX], answer[2000], prefix[64];
-    char *argv[] = {"gnuplot", "-e", commands, script, NULL};
-    const char *dash = strchr(name, '-');
-    size_t used = 0;
-    snprintf(prefix, sizeof prefix, "%.*s", (int)(dash - name), name);
-    snprintf(script, sizeof script, "%s/plots/%s.gp", reg->home, prefix);
-    snprintf(include, sizeof include, "%s/plots/common.gp", reg->home);
-    snprintf(data, sizeof data, "%.3800s/%s.dat", folder, name);
-    snprintf(image, sizeof image, "%.3800s/%s.%s", folder, name, format);
-    caption(run, line, sizeof line);
-    used += assign(commands + used, sizeof commands - used, "data", data);
-    used += assign(commands + used, sizeof commands - used, "image", image);
-    used += assign(commands + used, sizeof commands - used, "format", format);
-    used += assign(commands + used, sizeof commands - used, "workload", dash + 1);
-    used += assign(commands + used, sizeof commands - used, "common", include);
-    assign(commands + used, sizeof commands - used, "caption", line);
-    if (run_capture(reg, argv, answer, sizeof answer, err) == 0)
-        return 0;
-    if (strstr(err->text, "cannot run it"))
-        return err_set(err, GB_RUNTIME,
-                       "gnuplot is not installed (package gnuplot-nox); the data are in %s",
-                       folder);
-    return -1;
-}
-
 static int draw_all(const struct registry *reg, const struct runset *run, const char *folder,
                     struct err *err) {
     struct dirent *entry;
+    char line[600];
     DIR *dir = opendir(folder);
     int failed = dir ? 0 : err_set(err, GB_RUNTIME, "cannot read %s: %s", folder, strerror(errno));
+    caption(run, line, sizeof line);
     while (!failed && (entry = readdir(dir))) {
         char name[256];
         char *end = strstr(entry->d_name, ".dat");
         if (!end || end[4] || !strchr(entry->d_name, '-'))
             continue;
         snprintf(name, sizeof name, "%.*s", (int)(end - entry->d_name), entry->d_name);
-        failed = draw(reg, run, folder, name, "svg", err) < 0 ||
-                 draw(reg, run, folder, name, "png", err) < 0;
+        failed = picture_draw(reg, folder, name, "svg", line, err) < 0 ||
+                 picture_draw(reg, folder, name, "png", line, err) < 0;
     }
     if (dir)
         closedir(dir);
