@@ -8,7 +8,7 @@
 /* clang-format off */
 const struct workload *const workloads[] = {
     &cpu_fib,     &cpu_mandel, &cpu_nbody, &cpu_primes,  &cpu_queens, &cpu_sha256, &cpu_grain,
-    &ovh_payload, &nat_zlib,   &nat_regex, &ft_micro,    &shr_counter, &shr_set,   &shr_shard,
+    &ovh_payload, &sty_chain, &nat_zlib,   &nat_regex, &ft_micro,    &shr_counter, &shr_set,   &shr_shard,
     &loop_steps,  &io_employee, &io_fanout,
     &io_echo,    &io_http,    &mix_cross, &mix_convoy, &mix_fibsrv,  &mix_block,
     &io_timer,   &io_tree,    &mem_wait,  &io_file,    &io_log,      NULL,

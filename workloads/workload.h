@@ -71,7 +71,7 @@ struct workload {
 
 extern const struct workload cpu_fib, cpu_mandel, cpu_nbody, cpu_primes, cpu_queens, cpu_sha256;
 extern const struct workload cpu_grain, nat_zlib, nat_regex, ft_micro, shr_counter, shr_set;
-extern const struct workload shr_shard, ovh_payload, loop_steps, io_employee, io_echo;
+extern const struct workload shr_shard, ovh_payload, sty_chain, loop_steps, io_employee, io_echo;
 extern const struct workload io_http, mix_cross, mix_convoy, mix_fibsrv, mix_block;
 extern const struct workload io_fanout, io_timer, io_tree, mem_wait, io_file, io_log;
 
@@ -128,6 +128,12 @@ int gzip_round_trip(const unsigned char *data, size_t size, unsigned char traile
 enum { FRAME_HEAD = 4 };
 void fill_payload(unsigned char *payload, size_t size, uint64_t seed, uint64_t id);
 void make_frame(unsigned char *frame, size_t size, uint64_t seed, uint64_t id);
+
+/* ---- sty_chain: the value from which op `id` starts, what step number `step` (from 1) makes of a
+ * value, and the step at which the op fails, 0 for none. */
+uint32_t chain_first(uint64_t seed, uint64_t id);
+uint32_t chain_step(uint32_t value, uint64_t step);
+uint64_t chain_fails(uint64_t id, uint64_t steps, uint64_t fail_every);
 
 /* ---- io_employee: what the store holds. Employee i is emp<i, six digits>; a leaver is gone<i>,
  * whose id still stands in the store, but leads nowhere. */

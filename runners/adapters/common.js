@@ -203,7 +203,7 @@ function load(name) {
     return require(file);
 }
 
-// {name, variant, module, params} of a command line.
+// {name, model, variant, module, params} of a command line.
 function parse(argv) {
     if (argv.length < 4) end(`usage: ${argv[1]} WORKLOAD MODEL[:VARIANT] key=value ...`);
     const module = load(argv[2]);
@@ -216,7 +216,8 @@ function parse(argv) {
         if (module.WORDS && module.WORDS[key]) params[key] = choice(word, module.WORDS[key], value);
         else params[key] = typeof params[key] === "number" ? number(word, key, value) : value;
     }
-    return { name: argv[2], variant: argv[3].split(":")[1] || "", module, params };
+    const [model, variant] = argv[3].split(":");
+    return { name: argv[2], model, variant: variant || "", module, params };
 }
 
 module.exports = { Tally, Wire, attestation, bucket, clock, load, opDigest, parse, timed };

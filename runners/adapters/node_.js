@@ -4,6 +4,7 @@
 const net = require("node:net");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 const common = require("./common.js");
+const style = require("./node_style.js");
 const { live, serve } = require("./node_serve.js");
 
 const CHUNKS_PER_WORKER = 4;
@@ -192,7 +193,7 @@ async function run(given, wire) {
     const { module, variant, params } = given;
     if (module.Workload) given.work = new module.Workload(params);
     const port = module.KIND === "server" ? await serve(__filename, given) : 0;
-    const prepare = module.KIND === "client" ? employees : { worker_threads: onWorkers, fresh: onFresh }[variant] || onLoop;
+    const prepare = given.model === "style_node" ? style.prepare : module.KIND === "client" ? employees : { worker_threads: onWorkers, fresh: onFresh }[variant] || onLoop;
     const sample = port ? null : await prepare(given);
     wire.say(common.attestation());
     wire.say(port ? `ready port=${port}` : "ready");

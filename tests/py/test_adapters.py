@@ -1,11 +1,13 @@
 """The contract of every adapter in the register: the wire, the work, what is attested, and the ends."""
 
+import asyncio
 import configparser
 import contextlib
 import importlib.util
 import os
 import shutil
 import signal
+import struct
 import struct
 import subprocess
 import sys
@@ -24,11 +26,14 @@ import cpu_sha256
 import ft_micro
 import lcg
 import ovh_payload
+import sty_chain
+import styles
 
 PARAMS = {
     "cpu_queens": {"ops": 30, "n": 6},
     "cpu_grain": {"ops": 10, "steps": 5, "seed": 3},
     "ovh_payload": {"ops": 5, "bytes": 100_000, "seed": 9},
+    "sty_chain": {"ops": 40, "steps": 3, "fail_every": 3, "seed": 2},
     "cpu_sha256": {"ops": 12, "bytes": 5000, "links": 3, "seed": 7},
     "cpu_fib": {"ops": 12, "n": 10, "seed": 3},
     "cpu_mandel": {"ops": 12, "size": 12, "iterations": 20, "seed": 3},
@@ -247,6 +252,92 @@ def test_a_payload_that_comes_back_changed_is_another_result(shape):
     key = max(changed) if shape == "dict" else 7
     changed[key] += 1 if changed[key] != 255 else -1
     assert work.result(bytes(changed) if shape == "bytes" else changed) != work.result(sent)
+
+
+STYLED = [
+    pytest.param(*model.values, steps, marks=model.marks)
+    for model in visible_models()
+    for steps in (2, 3, 5, 8)
+    if model.values[0].startswith("style_node") or (steps == 8 and model.values[0].startswith("style_"))
+]
+
+
+@pytest.mark.parametrize("model, steps", STYLED)
+def test_an_error_at_any_step_is_reported_once_in_each_style(model, steps):
+    """Every op fails, each at another step; the result has how often it was reported."""
+    params = {"steps": steps, "fail_every": 1, "ops": 2 * steps}
+    with Cell(model, "sty_chain", **params) as cell:
+        assert cell.adapter.sample()[0]["digest"] == expected("sty_chain", **params)["digest"]
+        cell.adapter.stop()
+
+
+def a_chain(style, fails, steps_of=styles.calls_back):
+    """The answer of a chain from 7 whose loop calls back at once."""
+    record = sty_chain.Record(lambda: None)
+    style(steps_of(lambda function, *args: function(*args), fails), 7, record.report, record.done)
+    return record.answer()
+
+
+def blocks(later, fails):
+    return sty_chain.step_of(fails)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5, 8])
+def test_chains_of_each_length_and_style_give_the_same(steps):
+    for fails in range(steps + 1):
+        value, last = 7, fails - 1 if fails else steps
+        for number in range(1, last + 1):
+            value = sty_chain.after(value, number)
+        answer = sty_chain.ANSWER.pack(value, fails, bool(fails))
+        assert a_chain(sty_chain.find(vars(sty_chain), "blocking", steps), fails, blocks) == answer
+        assert a_chain(sty_chain.find(vars(styles), "callbacks", steps), fails) == answer
+        assert in_asyncio(sty_chain.find(vars(styles), "await", steps), fails) == answer
+
+
+def in_asyncio(style, fails):
+    record = sty_chain.Record(lambda: None)
+
+    async def main():
+        await style(styles.futures(asyncio.get_running_loop().call_soon, fails), 7, record.report, record.done)
+
+    asyncio.run(main())
+    return record.answer()
+
+
+def forgets(step, value, report, done):
+    step(value, 1, lambda error, value: report(error) if error else step(value, 2, lambda error, value: done(value)))
+
+
+def reports_twice(step, value, report, done):
+    def first(error, value):
+        if error:
+            report(error)
+        step(value, 2, lambda error, value: report(error) if error else done(value))
+
+    step(value, 1, first)
+
+
+def test_a_style_that_loses_an_error_or_reports_it_twice_is_caught():
+    honest = styles.callbacks_2
+    assert a_chain(forgets, 0) == a_chain(reports_twice, 0) == a_chain(honest, 0)
+    with pytest.raises(struct.error):  # the value of a step that failed
+        a_chain(forgets, 2)
+    assert a_chain(reports_twice, 1) != a_chain(honest, 1)
+
+
+def test_chains_of_other_lengths_are_refused():
+    with start("style_promise:await", "sty_chain", steps=4) as child:
+        child.expect("hello")
+        assert "chains are written out with 2, 3, 5 and 8 steps" in child.line()
+
+
+def test_what_is_counted_of_the_styles_is_what_their_sources_have():
+    subprocess.run([sys.executable, HOME / "scripts" / "style_facts", "--check"], check=True)
+    header, *rows = (line.split("\t") for line in (HOME / "results" / "styles.tsv").read_text().splitlines()[1:])
+    assert header == ["style", "steps", "depth", "error_sites", "lines"]
+    counted = {(style, int(steps)): (int(depth), int(sites)) for style, steps, depth, sites, _ in rows}
+    assert all(counted["callbacks", k] == (k + 1, k) for k in (2, 3, 5, 8))  # a function a step, and an if
+    assert all(counted[style, k] == (1, 1) for style in ("blocking", "chain", "await") for k in (2, 3, 5, 8))
 
 
 CHUNKED = ["procs:fork", "interp", "dask", "mpi", "node:worker_threads"]
