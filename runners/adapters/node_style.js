@@ -1,59 +1,11 @@
-// The chains of sty_chain on node's loop: straight on, with callbacks, with promises, with async functions. See styles.py.
+// The chains of sty_chain on node's loop, with callbacks, with promises, with async functions, or straight on. See styles.py.
 "use strict";
 
 const common = require("./common.js");
+const chain = common.load("sty_chain");
+const { Failed, Record, after } = chain;
 
 // ---- The chains, written out
-
-function blocking2(step, value, report, done) {
-    try {
-        value = step(value, 1);
-        value = step(value, 2);
-    } catch (error) {
-        return report(error);
-    }
-    done(value);
-}
-
-function blocking3(step, value, report, done) {
-    try {
-        value = step(value, 1);
-        value = step(value, 2);
-        value = step(value, 3);
-    } catch (error) {
-        return report(error);
-    }
-    done(value);
-}
-
-function blocking5(step, value, report, done) {
-    try {
-        value = step(value, 1);
-        value = step(value, 2);
-        value = step(value, 3);
-        value = step(value, 4);
-        value = step(value, 5);
-    } catch (error) {
-        return report(error);
-    }
-    done(value);
-}
-
-function blocking8(step, value, report, done) {
-    try {
-        value = step(value, 1);
-        value = step(value, 2);
-        value = step(value, 3);
-        value = step(value, 4);
-        value = step(value, 5);
-        value = step(value, 6);
-        value = step(value, 7);
-        value = step(value, 8);
-    } catch (error) {
-        return report(error);
-    }
-    done(value);
-}
 
 function callbacks2(step, value, report, done) {
     step(value, 1, (error, value) => {
@@ -214,7 +166,7 @@ async function await8(step, value, report, done) {
 }
 
 const CHAINS = {
-    blocking: { 2: blocking2, 3: blocking3, 5: blocking5, 8: blocking8 },
+    blocking: chain.BLOCKING,
     callbacks: { 2: callbacks2, 3: callbacks3, 5: callbacks5, 8: callbacks8 },
     chain: { 2: chain2, 3: chain3, 5: chain5, 8: chain8 },
     await: { 2: await2, 3: await3, 5: await5, 8: await8 },
@@ -222,21 +174,8 @@ const CHAINS = {
 
 // ---- A step of each style
 
-class Failed extends Error {
-    constructor(value, number) {
-        super("a step failed");
-        this.value = value;
-        this.number = number;
-    }
-}
-
-const after = (value, number) => (Math.imul(1103515245, (value + number) & 0x7fffffff) + 12345) & 0x7fffffff;
-
 const STEPS = {
-    blocking: (fails) => (value, number) => {
-        if (number === fails) throw new Failed(value, number);
-        return after(value, number);
-    },
+    blocking: chain.stepOf,
     callbacks: (fails) => (value, number, callback) => {
         if (number === fails) setImmediate(callback, new Failed(value, number), null);
         else setImmediate(callback, null, after(value, number));
@@ -250,42 +189,17 @@ const STEPS = {
 
 // ---- The model
 
-// What came of a chain, at the end of the sample: who reported twice or not at all is found out.
-class Record {
-    constructor(finished) {
-        Object.assign(this, { value: 0, failed: 0, reports: 0, finished });
-        this.done = (value) => {
-            this.value = value;
-            this.finished();
-        };
-        this.report = (error) => {
-            this.reports++;
-            this.value = error.value;
-            this.failed = error.number;
-            this.finished();
-        };
-    }
-
-    answer() {
-        const bytes = Buffer.alloc(24);
-        [this.value, this.failed, this.reports].forEach((number, i) => bytes.writeUInt32LE(number, 8 * i));
-        return bytes;
-    }
-}
-
 // A sample: one chain after the other.
-exports.prepare = ({ params, variant }) => {
-    const chain = CHAINS[variant][params.steps];
-    if (!chain) throw new Error(`steps=${params.steps}: chains are written out with 2, 3, 5 and 8 steps`);
+exports.prepare = ({ params, variant, work }) => {
+    const run = CHAINS[variant][params.steps];
     const step = STEPS[variant] || STEPS.promises;
-    const fails = (id) => (params.fail_every && id % params.fail_every === params.fail_every - 1 ? 1 + (Math.floor(id / params.fail_every) % params.steps) : 0);
     const one = (id, tally, finished) => {
         const start = common.clock();
         const record = new Record(() => {
             tally.done.push([id, "hit", record, common.clock() - start]);
             finished();
         });
-        chain(step(fails(id)), (params.seed + id) % 2 ** 31, record.report, record.done);
+        run(step(work.fails(id)), work.first(id), record.report, record.done);
     };
     const straightOn = (tally) => {
         for (let id = 0; id < params.ops; id++) one(id, tally, () => {});

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import struct
-import struct
 import subprocess
 import sys
 import time
@@ -312,6 +311,7 @@ def reports_twice(step, value, report, done):
     def first(error, value):
         if error:
             report(error)
+            return report(error)
         step(value, 2, lambda error, value: report(error) if error else done(value))
 
     step(value, 1, first)
