@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -59,6 +60,28 @@ def test_the_reference_has_all_that_there_is(tmp_path):
     verbs = re.findall(r"&verb_(\w+)", (HOME / "runners" / "driver" / "verbs.c").read_text())
     assert len(verbs) > 10 and [verb for verb in verbs if f"## gilbench {verb}\n\n```text\nusage:" not in cli] == []
     assert "### cell\n" in schema and "| `benchmarks` | array of [cell](#cell) |  |  |" in schema
+
+
+GIL = "[run]\nreps = 1\nsamples = 1\nwarmup = 0\n[cpu_queens]\nmodels = serial\nworkers = 1\nops = 20\nn = 6\n[cpu_queens]\nmodels = threads\nworkers = 2\nops = 20\nn = 6\n"
+
+
+@pytest.mark.skipif(not shutil.which("gnuplot"), reason="gnuplot is not installed here")
+def test_the_figures_of_the_gil_are_drawn_from_a_run_and_put_into_their_page(tmp_path):
+    page, svg = tmp_path / "docs" / "explanation" / "gil.md", tmp_path / "docs" / "explanation" / "gil" / "threads.svg"
+    page.parent.mkdir(parents=True)
+    shutil.copy(HOME / "docs" / "explanation" / "gil.md", page)
+    for name in ("build", "plots"):
+        (tmp_path / name).symlink_to(HOME / name)
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(HOME / "scripts" / "gil_figures", tmp_path / "scripts")
+    (tmp_path / "gil.ini").write_text(GIL)
+    run = [BUILD / "gilbench", "run", tmp_path / "gil.ini", "--python", sys.executable, "-o", tmp_path / "run", "--progress", "none"]
+    subprocess.run(run, check=True, capture_output=True, timeout=4 * TIMEOUT_S)
+    for _ in range(2):  # the second time takes the place of the first
+        done = subprocess.run([sys.executable, tmp_path / "scripts" / "gil_figures", tmp_path / "run"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        assert done.returncode == 0 and "convoy: NOT DRAWN: no run has its cells" in done.stdout, done
+    assert "2 threads" in svg.read_text() and "cpython-" in svg.read_text()
+    assert page.read_text().count("](gil/threads.svg)") == 1 and "speedup.svg" not in page.read_text()
 
 
 # ---- A broken document is found
