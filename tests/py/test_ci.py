@@ -53,7 +53,9 @@ def test_a_workflow_is_one(path):
 def test_what_workflows_run_is_there():
     targets = set(re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.M))
     for path in WORKFLOWS:
-        text = path.read_text()
+        text = re.sub(r"#.*|^ *(- )?name:.*", "", path.read_text(), flags=re.M)
         assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= targets, path.name
         for script in re.findall(r"\b(scripts/\w+)", text):
             assert (HOME / script).exists(), f"{path.name}: {script}"
+        verbs = set(re.findall(r"&verb_(\w+)", (HOME / "runners" / "driver" / "verbs.c").read_text()))
+        assert set(re.findall(r"\bgilbench (\w+)", text)) <= verbs, path.name
