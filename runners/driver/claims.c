@@ -57,7 +57,7 @@ static void add_column(struct claim_board *board, const char *label) {
 }
 
 /* The labels of cells in Python; of a run with one interpreter the empty label. */
-static void find_columns(struct claim_board *board) {
+void claims_columns(struct claim_board *board) {
     for (int i = 0; i < board->run->nresults; i++)
         if (*board->run->results[i].cell.python)
             add_column(board, board->run->results[i].cell.python);
@@ -123,7 +123,8 @@ static int expected_of(const struct claim *claim, const struct claim_column *col
 static int count_of(const struct claim_decision *d, bool supports, enum claim_verdict verdict) {
     int count = 0;
     for (int i = 0; i < d->claim->nfigures; i++)
-        count += d->figures[i].rule->supports == supports && d->figures[i].verdict == verdict;
+        count += !d->figures[i].rule->shows && d->figures[i].rule->supports == supports &&
+                 d->figures[i].verdict == verdict;
     return count;
 }
 
@@ -153,7 +154,7 @@ static enum claim_verdict with_support(const struct claim_decision *d, enum clai
 /* The first figure that stands in the way: of this verdict, or a support that does not hold. */
 static const struct figure *first_with(const struct claim_decision *d, enum claim_verdict verdict) {
     for (int i = 0; i < d->claim->nfigures; i++)
-        if (d->figures[i].verdict == verdict)
+        if (!d->figures[i].rule->shows && d->figures[i].verdict == verdict)
             return &d->figures[i];
     for (int i = 0; i < d->claim->nfigures; i++)
         if (d->figures[i].rule->supports && d->figures[i].verdict == CLAIM_REFUTED)
@@ -356,7 +357,7 @@ int claims_decide(struct claim_board *board, const struct claim_register *reg,
     *board = (struct claim_board){.reg = reg, .run = run};
     if (check_names(reg, only, err) < 0)
         return -1;
-    find_columns(board);
+    claims_columns(board);
     columns = (size_t)board->ncolumns;
     board->controls = calloc((size_t)reg->ncontrols * columns + 1, sizeof *board->controls);
     board->decisions = calloc((size_t)reg->nclaims * columns + 1, sizeof *board->decisions);

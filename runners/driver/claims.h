@@ -55,6 +55,7 @@ struct figure_rule {
     double holds_lo, holds_hi;     /* HOLDS within */
     double refuted_lo, refuted_hi; /* REFUTED below the one or above the other */
     bool supports;                 /* it cannot refute; without it the claim does not hold */
+    bool shows;                    /* it decides nothing, and is there to be read */
 };
 
 struct claim {
@@ -129,6 +130,8 @@ int claims_decide(struct claim_board *board, const struct claim_register *reg,
                   const struct runset *run, const char *only, struct err *err);
 void claims_free(struct claim_board *board);
 
+/* The interpreters of board->run: the first half of claims_decide. */
+void claims_columns(struct claim_board *board);
 /* One control or figure for one column: what claims_decide is made of. */
 void claims_figure(struct figure *figure, const struct figure_rule *rule, const struct runset *run,
                    const struct claim_board *board, int column);

@@ -74,6 +74,7 @@ static int check_keys(const struct place *at, const char *known, struct err *err
 /* ---- A figure */
 
 static int read_limits(const struct place *at, struct figure_rule *rule, struct err *err) {
+    bool shows = !strcmp(ini_text(at->section, "role", ""), "shows");
     const struct ini_key *within = ini_find(at->section, "within");
     char rest;
     rule->holds_lo = rule->refuted_lo = -INFINITY;
@@ -83,7 +84,8 @@ static int read_limits(const struct place *at, struct figure_rule *rule, struct 
     if (read_number(at, "at_least", &rule->holds_lo, err) < 0 ||
         read_number(at, "at_most", &rule->holds_hi, err) < 0)
         return -1;
-    if (!(rule->holds_lo <= rule->holds_hi) || (isinf(rule->holds_lo) && isinf(rule->holds_hi)))
+    if (!(rule->holds_lo <= rule->holds_hi) ||
+        (!shows && isinf(rule->holds_lo) && isinf(rule->holds_hi)))
         return err_at(err, at->ini, at->section->line, at->section->column,
                       "[%s: %s] needs at_least, at_most or within = LEAST MOST", at->section->name,
                       at->section->label);
@@ -131,7 +133,7 @@ static int check_figure(const struct place *at, struct figure_rule *rule, struct
 
 static int read_figure(const struct place *at, struct figure_rule *rule, struct err *err) {
     static const char *const overs[] = {"first", "max", "min", "geomean", "slope", "r2", NULL};
-    static const char *const roles[] = {"decides", "supports", NULL};
+    static const char *const roles[] = {"decides", "supports", "shows", NULL};
     int over = OVER_FIRST, role = 0;
     *rule = (struct figure_rule){.statistic = "ops_per_s", .x_unit = 1};
     snprintf(rule->name, sizeof rule->name, "%.*s", GB_LABEL_MAX - 1, at->section->label);
@@ -148,6 +150,7 @@ static int read_figure(const struct place *at, struct figure_rule *rule, struct 
         return -1;
     rule->over = (enum figure_over)over;
     rule->supports = role == 1;
+    rule->shows = role == 2;
     standard_unit(rule);
     return check_figure(at, rule, err);
 }
@@ -267,7 +270,7 @@ static int check_claim(const struct claim_register *reg, const struct ini *ini,
                            ini->name, claim->id, word);
     }
     for (int i = 0; i < claim->nfigures; i++)
-        decides += !claim->figures[i].supports;
+        decides += !claim->figures[i].supports && !claim->figures[i].shows;
     return decides ? 0
                    : err_set(err, GB_USAGE, "%s: %s has no figure that decides it", ini->name,
                              claim->id);

@@ -42,7 +42,9 @@ void figure_limits(const struct figure_rule *rule, char *text, size_t room) {
     char lo[32], hi[32];
     format_of(rule)(lo, sizeof lo, rule->holds_lo);
     format_of(rule)(hi, sizeof hi, rule->holds_hi);
-    if (isinf(rule->holds_hi))
+    if (rule->shows)
+        snprintf(text, room, "no limit");
+    else if (isinf(rule->holds_hi))
         snprintf(text, room, "at least %s", lo);
     else if (isinf(rule->holds_lo))
         snprintf(text, room, "at most %s", hi);
@@ -92,7 +94,7 @@ static void write_figure(FILE *out, const struct figure *figure) {
     if (!figure->estimate.n)
         return;
     fprintf(out, "        %s %s, %s: %s; %s", figure->rule->about, text, limits,
-            claim_verdict_name(figure->verdict), figure->cell);
+            figure->rule->shows ? "shown" : claim_verdict_name(figure->verdict), figure->cell);
     fprintf(out, *figure->base ? " against %s\n" : "\n", figure->base);
 }
 

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 extern const struct verb verb_list, verb_topology, verb_doctor, verb_selftest, verb_run, verb_plot,
-    verb_report, verb_ab, verb_claims, verb_gate, verb_history, verb_compare, verb_validate,
-    verb_schema, verb_export, verb_import, verb_help, verb_completion;
+    verb_report, verb_ab, verb_claims, verb_advise, verb_gate, verb_history, verb_compare,
+    verb_validate, verb_schema, verb_export, verb_import, verb_help, verb_completion;
 
 const struct verb *verb_find(const char *name); /* NULL: there is none */
 /* What `gilbench --help` and `gilbench VERB --help` print. */

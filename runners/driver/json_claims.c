@@ -23,6 +23,7 @@ static json_t *figure_json(const struct figure *f) {
                            : json_null();
     json_object_set_new(figure, "estimate", estimate);
     json_object_set_new(figure, "supports", json_boolean(rule->supports));
+    json_object_set_new(figure, "shows", json_boolean(rule->shows));
     json_object_set_new(figure, "cell", json_string(f->cell));
     json_object_set_new(figure, "base", json_string(f->base));
     json_object_set_new(figure, "model", json_string(f->model));

@@ -5,10 +5,10 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_list,    &verb_topology, &verb_doctor,     &verb_selftest, &verb_run,
-    &verb_plot,    &verb_report,   &verb_claims,     &verb_ab,       &verb_gate,
-    &verb_history, &verb_compare,  &verb_validate,   &verb_schema,   &verb_export,
-    &verb_import,  &verb_help,     &verb_completion, NULL,
+    &verb_list,   &verb_topology, &verb_doctor,  &verb_selftest,   &verb_run,
+    &verb_plot,   &verb_report,   &verb_claims,  &verb_advise,     &verb_ab,
+    &verb_gate,   &verb_history,  &verb_compare, &verb_validate,   &verb_schema,
+    &verb_export, &verb_import,   &verb_help,    &verb_completion, NULL,
 };
 
 const struct verb *verb_find(const char *name) {
