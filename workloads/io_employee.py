@@ -1,8 +1,10 @@
-"""The founding example: a name gives an id, the id gives the details. What is asked, and what the answers amount to,
-as in io_employee.c; how it is asked is the models' business."""
+"""The founding example: a name gives an id, the id gives the details, and they may give those of the boss, and so on.
+What is asked, and what the answers amount to, as in io_employee.c; how it is asked is the models' business."""
+
+import json
 
 KIND = "client"
-PARAMS = {"employees": 100000, "record": 256, "delay_us": 1000}
+PARAMS = {"employees": 100000, "record": 256, "delay_us": 1000, "chain": 2, "join": 0}
 LEAVERS = 1000
 IDS = 1000003
 
@@ -11,14 +13,18 @@ def lcg(x):
     return (1103515245 * x + 12345) & 0x7FFFFFFF
 
 
+def number_of(seed, op, employees):
+    """Of a person."""
+    return lcg(lcg(lcg((seed + op) & 0x7FFFFFFF))) * employees >> 31
+
+
 def name_of(seed, op, employees):
     """The name that op asks for."""
-    x = lcg(lcg(lcg((seed + op) & 0x7FFFFFFF)))
     if op % 100 == 37:
-        return f"nob{x * employees >> 31:06d}"
+        return f"nob{number_of(seed, op, employees):06d}"
     if op % 100 == 73:
-        return f"gone{x * LEAVERS >> 31:06d}"
-    return f"emp{x * employees >> 31:06d}"
+        return f"gone{number_of(seed, op, LEAVERS):06d}"
+    return f"emp{number_of(seed, op, employees):06d}"
 
 
 def id_key(name):
@@ -27,6 +33,11 @@ def id_key(name):
 
 def record_key(employee_id):
     return f"employee:{employee_id.decode()}"
+
+
+def boss_of(record):
+    """The id of the boss, as a store gives ids."""
+    return b"%d" % json.loads(record)["boss"]
 
 
 def outcome(name, employee_id, record):
@@ -62,4 +73,5 @@ def contents(employees, size):
 
 class Workload:
     def __init__(self, params):
+        self.chain, self.join = params["chain"], params["join"]
         self.names = [name_of(params["seed"], op, params["employees"]) for op in range(params["ops"])]

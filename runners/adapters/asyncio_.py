@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import common
 import serving
-from resp import AsyncioStore, employee
+import chains
+import waits
+from stores import AsyncioStore, CallbackStore
 
 
 class Asyncio(common.Adapter):
@@ -31,15 +33,18 @@ class Asyncio(common.Adapter):
             self.server = await asyncio.start_server(serve_one, "127.0.0.1", self.params["port"], backlog=4096)
             return self.server.sockets[0].getsockname()[1]
         if self.kind == "client":
-            self.stores = [await AsyncioStore.connect(self.params) for _ in range(self.size)]
+            store = CallbackStore if self.variant == "callback" else AsyncioStore
+            self.stores = [await store.connect(self) for _ in range(self.connections)]
         else:
             loop.set_default_executor(ThreadPoolExecutor(self.size))
+        if self.kind in ("client", "wait"):
+            self.do = waits.Coroutines(self, asyncio.sleep, at_once, asyncio.to_thread).do
 
     async def one(self, worker, ops, tally):
         """What one task does of a sample: the next op that nobody has taken, until there is none."""
         for op in ops:
-            if self.kind == "client":
-                tally.add(*await employee(self.stores[worker], self.work, op))
+            if self.kind != "cpu":
+                tally.add(*await self.do(op, worker))
             elif hasattr(self.work, "aop"):
                 start = common.clock()
                 tally.add(op, "hit", await self.work.aop(op), common.clock() - start)
@@ -52,8 +57,42 @@ class Asyncio(common.Adapter):
             for worker in range(self.size):
                 group.create_task(self.one(worker, ops, tally))
 
+    async def in_callbacks(self, tally):
+        """A sample without a task or a future but this one, which the last connection ends."""
+        ops, left, over = iter(range(self.params["ops"])), self.size, asyncio.get_running_loop().create_future()
+
+        def finished(error):
+            nonlocal left
+            left -= 1
+            if error and not over.done():
+                over.set_exception(error)
+            elif not left and not over.done():
+                over.set_result(None)
+
+        for store in self.stores:
+            chains.take_turns(store, self.work, ops, tally, finished)
+        await over
+
+    async def hold(self, ops, tally):
+        """A task for each op, which waits until all of them do and the driver has looked."""
+        gate = asyncio.Event()
+
+        async def one(op):
+            start = common.clock()
+            await gate.wait()
+            tally.add(op, "hit", self.work.found(op), common.clock() - start)
+
+        async with asyncio.TaskGroup() as group:
+            for op in ops:
+                group.create_task(one(op))
+            await asyncio.sleep(0)
+            self.look(len(ops))
+            gate.set()
+
     def sample(self, tally):
-        self.runner.run(self.all(tally))
+        if self.name == "mem_wait":
+            return [self.runner.run(self.hold(ops, tally)) for ops in waits.rounds(self)]
+        self.runner.run(self.in_callbacks(tally) if self.variant == "callback" else self.all(tally))
 
     def serve(self, wait):
         self.runner.run(until_stop(wait))
@@ -74,6 +113,10 @@ class Asyncio(common.Adapter):
 
     def close(self):
         self.runner.close()
+
+
+def at_once(function, arguments):
+    return asyncio.gather(*[function(*one) for one in arguments])
 
 
 async def until_stop(wait):

@@ -15,6 +15,8 @@ import threading
 import time
 import traceback
 
+import limits
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workloads"))
 
 COMMON = {
@@ -24,6 +26,7 @@ COMMON = {
     "concurrency": 1,
     "store_host": "127.0.0.1",
     "store_port": 0,
+    "store_speaks": "resp",
     "port": 0,
 }
 AT_LEAST_ONE = ("ops", "workers", "concurrency")
@@ -232,9 +235,14 @@ class Wire:
             raise DriverGone
         return line.strip()
 
+    def look(self, tasks):
+        """Inside a sample: so many ops wait now. Comes back when the driver has read their memory."""
+        self.say(f"waiting tasks={tasks}")
+        self.word()
+
     def fail(self, error):
-        self.say("fail " + " ".join(f"{type(error).__name__}: {error}".split()))
-        sys.exit(1)
+        self.say("fail " + " ".join(f"{type(error).__name__}: {error}{limits.explain(error)}".split()))
+        os._exit(1)  # at once: threads may wait for ever
 
 
 def load(name):
@@ -320,6 +328,7 @@ class Adapter:
         module = self.module
         self.kind = module.KIND
         self.size = params["workers" if module.KIND == "cpu" else "concurrency"]
+        self.connections = self.size * params.get("fan", 1)  # of a client
         self.work = make_work(module, params)
         if params.get("chunk", 1) > 1 and not self.sends_chunks:
             raise ValueError(f"chunk={params['chunk']}: {model} gives its workers one op at a time")
@@ -376,6 +385,7 @@ class OnLoop(Adapter):
 
 def run_samples(adapter, wire):
     work = adapter.work
+    adapter.look = wire.look
     while wire.word() == "go":
         tally = Tally()
         if hasattr(work, "reset"):

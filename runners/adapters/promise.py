@@ -1,64 +1,23 @@
-"""cpromise, in two styles: `chain` (then, then, catch) and `await` (coroutines on the same loop). cpu ops go through
-to_thread; what the requests of a server compute is computed on the loop, but for the variants that name another place."""
+"""cpromise, in three styles: `chain` (then, then, catch), `await` (coroutines on the same loop) and `callback` (the store's answers
+go to callbacks). cpu ops go through to_thread; what the requests of a server compute is computed on the loop, but for the variants
+that name another place."""
 
 import functools
 
 import common
 import cpromise as cp
-import io_employee
+import promise_stores
+import promise_waits
 import remote
-from resp import bulk_size, employee, request
-
-
-class ChainStore:
-    """A RESP2 client whose get() is a promise."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def get(self, key):
-        self.stream.write(request(key))
-        return self.stream.readuntil(b"\r\n").then(self.body)
-
-    def body(self, line):
-        size = bulk_size(line)
-        return None if size is None else self.stream.readexactly(size + 2).then(lambda data: data[:-2])
-
-    def employee(self, work, op):
-        """The two questions of an op, as Tally.add takes it."""
-        start, name = common.clock(), work.names[op]
-
-        def details(employee_id):
-            if employee_id is None:
-                raise LookupError(name)
-            return self.get(io_employee.record_key(employee_id)).then(lambda record: finish(employee_id, record))
-
-        def finish(employee_id, record):
-            return op, *io_employee.outcome(name, employee_id, record), common.clock() - start
-
-        return self.get(io_employee.id_key(name)).then(details).catch(LookupError, lambda _: finish(None, None))
-
-
-class AwaitStore:
-    """The same with coroutines."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    async def get(self, key):
-        self.stream.write(request(key))
-        size = bulk_size(await self.stream.readuntil(b"\r\n"))
-        return None if size is None else (await self.stream.readexactly(size + 2))[:-2]
-
-    def employee(self, work, op):
-        return employee(self, work, op)
+import chains
+import waits
 
 
 class Promises(common.Adapter):
     build = cp.__build__
 
     def setup(self):
-        self.style = Chain if self.variant == "chain" else Await
+        self.style = {"chain": Chain, "callback": Callback}.get(self.variant, Await)
         if hasattr(self.work, "pop") and self.variant in ("chain", "await"):
             self.thread = self.promise
         self.offload = {"native": self.native, "process": self.process, "interp": self.interpreter}.get(self.variant, self.thread)
@@ -68,7 +27,7 @@ class Promises(common.Adapter):
     def workers(self):
         if self.kind == "server" and self.variant not in ("chain", "await"):
             return self.params["workers"] + (self.variant == "thread")  # one thread more waits for the driver's words
-        return self.size if self.kind == "cpu" else None
+        return self.size if self.kind in ("cpu", "wait") else None
 
     async def prepare(self):
         self.loop = common.qualified(cp.get_running_loop())
@@ -78,8 +37,9 @@ class Promises(common.Adapter):
             self.server = await cp.serve_tcp(serve_one, "127.0.0.1", self.params["port"], backlog=4096)
             return self.server.port
         if self.kind == "client":
-            address = self.params["store_host"], self.params["store_port"]
-            self.stores = [self.style.store(await cp.connect_tcp(*address)) for _ in range(self.size)]
+            self.stores = [await self.style.store.connect(self) for _ in range(self.connections)]
+        if self.kind in ("client", "wait"):
+            await self.prepare_waits()
         if self.variant in ("process", "interp"):
             self.start_method = "spawn" if self.variant == "process" else "none"
             self.arguments = remote.arguments(self)
@@ -101,11 +61,15 @@ class Promises(common.Adapter):
             return self.away(request.what)
         return self.work.answer(request.what)
 
+    async def prepare_waits(self):
+        style = self.style.waits(self)
+        self.do = style.do
+        for log in style.logs:
+            log.file = await cp.open_file(log.fd, "ab+", buffering=0)
+
     def op(self, op, worker):
         """Starts one op: what comes of it, as Tally.add takes it, later."""
-        if self.kind == "client":
-            return self.stores[worker].employee(self.work, op)
-        return self.offload(op)
+        return self.offload(op) if self.kind == "cpu" else self.do(op, worker)
 
     def thread(self, op):
         return cp.to_thread(common.timed, self.work, op)
@@ -140,8 +104,19 @@ class Promises(common.Adapter):
         ops = iter(range(self.params["ops"]))
         return cp.Promise.all(self.style.one(self, worker, ops) for worker in range(self.size))
 
+    async def hold(self, ops):
+        """What waits for each op: until all of them do, and the driver has looked."""
+        gate, open_gate, _ = cp.Promise.with_resolvers()
+        all = cp.Promise.all([self.style.wait(self, op, gate) for op in ops])
+        await cp.sleep(0)
+        self.look(len(ops))
+        open_gate()
+        await all
+
     def sample(self, tally):
         self.tally = tally
+        if self.name == "mem_wait":
+            return [self.cp_loop.run(self.hold(ops)) for ops in waits.rounds(self)]
         self.cp_loop.run(self.all)
 
     def serve(self, wait):
@@ -159,7 +134,12 @@ async def until_stop(wait):
 class Chain:
     """Each step starts the next and returns nothing, so no chain of promises grows with the number of steps."""
 
-    store = ChainStore
+    store, waits = promise_stores.ChainStore, promise_waits.Chained
+
+    @staticmethod
+    def wait(adapter, op, gate):
+        start = common.clock()
+        return gate.then(lambda _: adapter.tally.add(op, "hit", adapter.work.found(op), common.clock() - start))
 
     @staticmethod
     def one(adapter, worker, ops):
@@ -236,7 +216,13 @@ class Chain:
 
 
 class Await:
-    store = AwaitStore
+    store, waits = promise_stores.AwaitStore, promise_waits.Awaited
+
+    @staticmethod
+    async def wait(adapter, op, gate):
+        start = common.clock()
+        await gate
+        adapter.tally.add(op, "hit", adapter.work.found(op), common.clock() - start)
 
     @staticmethod
     async def one(adapter, worker, ops):
@@ -259,6 +245,20 @@ class Await:
                 await stream.write(given if isinstance(given, bytes) else await given)
                 if request.last:
                     return
+
+
+class Callback(Await):
+    """Of a sample one promise is made for each connection, and none for an op but the stream's own."""
+
+    store = promise_stores.CallbackStore
+
+    @staticmethod
+    def one(adapter, worker, ops):
+        def run(resolve, reject):
+            finished = lambda error: reject(error) if error else resolve()
+            chains.take_turns(adapter.stores[worker], adapter.work, ops, adapter.tally, finished)
+
+        return cp.Promise(run)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,34 @@
 """One op after the other, on one thread: the baseline."""
 
+import time
+
 import common
-from resp import BlockingStore
+import waits
+from stores import BlockingStore
+
+
+def in_turn(function, arguments):
+    return [function(*one) for one in arguments]
+
+
+def called(function, *arguments):
+    return function(*arguments)
 
 
 class Serial(common.Adapter):
     def setup(self):
+        self.size = 1
         if self.kind == "client":
-            self.store = BlockingStore(self.params)
+            self.stores = [BlockingStore(self) for _ in range(self.params.get("fan", 1))]
+        if self.kind in ("client", "wait"):
+            self.do = waits.Blocking(self, time.sleep, in_turn, called).do
 
     def sample(self, tally):
         for op in range(self.params["ops"]):
-            if self.kind == "client":
-                tally.add(*self.store.employee(self.work, op))
-            else:
+            if self.kind == "cpu":
                 tally.add(*common.timed(self.work, op))
+            else:
+                tally.add(*self.do(op, 0))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import configparser
 import contextlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -52,17 +53,21 @@ PARAMS = {
     "mix_convoy": {"ops": 10, "bytes": 100, "interval_us": 200, "seed": 5},
     "mix_fibsrv": {"ops": 20, "n": 3, "heavy": 12, "heavies": 2},
     "mix_block": {"ops": 20, "every": 5, "burn": 2000, "seed": 5},
+    "io_fanout": {"ops": 20, "fan": 5, "employees": 500, "delay_us": 100, "seed": 11},
+    "io_timer": {"ops": 40, "delay_us": 3000},
+    "io_tree": {"ops": 2, "depth": 2, "wait_us": 2000, "cpu_percent": 30, "steps": 10, "seed": 3},
+    "mem_wait": {"ops": 40},
+    "io_file": {"ops": 40, "files": 7, "bytes": 5000},
+    "io_log": {"ops": 20, "bytes": 100},
 }
-SERVERS = ["io_echo", "io_http", "mix_cross", "mix_convoy", "mix_fibsrv", "mix_block"]
-OTHER_KINDS = {"io_employee": "client", **dict.fromkeys(SERVERS, "server")}
-KIND = {workload: OTHER_KINDS.get(workload, "cpu") for workload in PARAMS}
+KIND = {workload: importlib.import_module(workload).KIND for workload in PARAMS}
 # What adapters do for these they do for io_http: one adapter a language is enough.
 LIKE_HTTP, SPEAKERS = ("mix_cross", "mix_fibsrv", "mix_block"), ("threads", "node:promise", "pthreads")
 START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn", "asyncio_offload:process": "spawn", "threads_offload:process": "spawn", "procs:cold": "exec"}
 # Every workload runs on these, so in every language; and what workers share on all kinds of workers.
 EVERYWHERE = {"cpu": "serial pthreads node:promise", "client": "serial cloop node:promise"}
 SHARING = "threads procs:spawn promise:await promise_loop:await asyncio_loop:task asyncio node:worker_threads"
-WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency"}
+WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency", "wait": "concurrency"}
 
 
 def register():
@@ -137,6 +142,8 @@ def is_telling(model, workload):
     kind = KIND[workload]
     if kind == "server":
         return supports(model, workload) and (workload not in LIKE_HTTP or model in SPEAKERS)
+    if kind == "wait" or workload == "io_fanout":  # each model waits in its own way; asyncio's programs are the same on other loops
+        return supports(model, workload) and (workload == first(model, kind) or not model.startswith(("uvloop", "rloop")))
     more = EVERYWHERE[kind].split() + (SHARING.split() if workload.startswith("shr_") else [])
     steps = workload == "loop_steps" and model.startswith("promise_loop")
     return workload == first(model, kind) or (model in more or steps) and supports(model, workload)
@@ -177,7 +184,7 @@ class Cell(contextlib.ExitStack):
     def start(self, opened, model, workload, params):
         self.peer = None
         if KIND[workload] == "client":
-            self.peer = opened.enter_context(store(**params))
+            self.peer = opened.enter_context(store(workload, **params))
             params["store_port"] = self.peer.ready()[1]
         self.adapter = self.measured = opened.enter_context(start(model, workload, **params))
         self.attest, port = self.adapter.ready()
@@ -191,7 +198,7 @@ def expected(workload, width=3, **more):
     return reference(workload, **{**PARAMS[workload], WIDTH[KIND[workload]]: width, **more})
 
 
-@pytest.mark.parametrize("model, workload", pairs("cpu", "client", "server"))
+@pytest.mark.parametrize("model, workload", pairs("cpu", "client", "server", "wait"))
 def test_does_the_work_and_says_so(model, workload):
     section = register()[model.partition(":")[0]]
     with Cell(model, workload) as cell:
@@ -220,7 +227,7 @@ def test_does_the_work_and_says_so(model, workload):
             assert (cell.attest["gil"], cell.attest["runtime"]) == ("none", "c")
 
 
-@pytest.mark.parametrize("model, workload", one_of_each("cpu", "client"))
+@pytest.mark.parametrize("model, workload", one_of_each("cpu", "client", "wait"))
 @pytest.mark.parametrize("width, ops", [(1, 7), (5, 2)])
 def test_any_number_of_ops_and_workers(model, workload, width, ops):
     """Fewer ops than workers, and ops that do not divide evenly."""
@@ -359,7 +366,7 @@ def test_a_chunk_that_a_model_cannot_send_is_refused(model):
         assert line.startswith("fail ") and "chunk=2" in line and "one op at a time" in line
 
 
-@pytest.mark.parametrize("model, workload", one_of_each("cpu", "client", "server"))
+@pytest.mark.parametrize("model, workload", one_of_each("cpu", "client", "server", "wait"))
 def test_ends_when_the_driver_is_gone(model, workload):
     with Cell(model, workload) as cell:
         pids = list(common.threads_of_tree(cell.adapter.process.pid))

@@ -5,6 +5,7 @@ import pathlib
 import select
 import subprocess
 import sys
+import tempfile
 import time
 
 HOME = pathlib.Path(__file__).resolve().parents[2]
@@ -35,11 +36,12 @@ class Child:
     """A child of ours in the driver's place; a context manager that leaves no process behind."""
 
     def __init__(self, command, workload, model, **params):
+        self.scratch = tempfile.TemporaryDirectory()
         out_read, out_write = os.pipe()
         in_read, in_write = os.pipe()
         self.process = subprocess.Popen(
             [*command, workload, model, *words(params)],
-            env={**os.environ, "GILBENCH_OUT": str(out_write), "GILBENCH_IN": str(in_read)},
+            env={**os.environ, "GILBENCH_OUT": str(out_write), "GILBENCH_IN": str(in_read), "GILBENCH_SCRATCH": self.scratch.name},
             pass_fds=(out_write, in_read),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -58,6 +60,7 @@ class Child:
         self.process.communicate()
         os.close(self.out)
         self.gone()
+        self.scratch.cleanup()
 
     def peek(self):
         """The next line, which stays the next."""
@@ -96,11 +99,16 @@ class Child:
         self.words.flush()
 
     def sample(self):
-        """go: the fields of the sample, and its latency histogram as {bucket: count}; that of heavy requests in `heavy`."""
+        """go: the fields of the sample, and its latency histogram as {bucket: count}; that of heavy requests in
+        `heavy`, and how many ops waited, each time that some said so, in `waited`."""
         self.say("go")
-        sample = self.expect("sample")
+        self.waited = []
+        while (line := self.line()).startswith("waiting "):
+            self.waited.append(int(fields(line)["tasks"]))
+            self.say("go")
+        assert line.startswith("sample "), f"expected a sample, got {line!r}; stderr: {self.complaint(line)}"
         self.heavy = self.latency("heavy") if "heavy" in self.peek() else {}
-        return sample, self.latency()
+        return fields(line), self.latency()
 
     def latency(self, kind="uncorrected"):
         """The next line, a histogram: {bucket: count}."""
@@ -129,8 +137,8 @@ def python(name):
     return [sys.executable, str(ADAPTERS / name)]
 
 
-def store(**params):
-    return Child([str(BUILD / "store")], "io_employee", "peer", **params)
+def store(workload="io_employee", **params):
+    return Child([str(BUILD / "store")], workload, "peer", **params)
 
 
 def load(port, workload="io_echo", **params):
