@@ -49,11 +49,21 @@ def _unfit(path, name):
     return ""
 
 
+def _exit_code(process):
+    """Of a process that ends in time, else None. It stays a zombie."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not (ended := os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)):
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.01)
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+
 class Reader:
     """Somebody who types in the blocks of one document. A context manager that leaves nothing running."""
 
     def __init__(self, home):
-        self.home, self.groups, self.python = home, [], None
+        self.home, self.processes, self.python = home, [], None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="docs-"))
         self.port = free_port()
         self._furnish()
@@ -68,6 +78,7 @@ class Reader:
         build = self.home / "build" / "release"
         path = [str(build), sysconfig.get_path("scripts"), os.environ["PATH"]]
         self.env = {**os.environ, "PATH": ":".join(path), "PYTHON": sys.executable, "GILBENCH_HOME": str(self.folder), "CI": "true"}
+        self.env.update(GITHUB_ACTIONS="", GITHUB_STEP_SUMMARY="")  # what is typed here is no news for GitHub
         self.env["PYTHONPATH"] = ":".join(filter(None, [str(build / "python"), os.environ.get("PYTHONPATH")]))
 
     def __enter__(self):
@@ -76,14 +87,10 @@ class Reader:
     def __exit__(self, *_):
         if self.python:
             self.python.stdin.close()
-            self.python.kill()
-            self.python.wait()
             self.answers.close()
-        for group in self.groups:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        for process in self.processes:  # none was waited for, so that its number still names its group and no other
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         shutil.rmtree(self.folder)
 
     def text(self, block):
@@ -114,7 +121,7 @@ class Reader:
             )
             os.close(write)
             self.answers = os.fdopen(read)
-            self.groups.append(self.python.pid)
+            self.processes.append(self.python)
         output = self.folder / "python.out"
         self.python.stdin.write(json.dumps({"path": path, "line": line, "text": text, "output": str(output)}) + "\n")
         self.python.stdin.flush()
@@ -134,11 +141,10 @@ class Reader:
             process = subprocess.Popen(
                 ["bash", "-euo", "pipefail", "-c", text], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
             )
-            self.groups.append(process.pid)
-            try:
-                code = process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                return out.read_text(), f"ran for more than {TIMEOUT_S} s"
+            self.processes.append(process)
+            code = _exit_code(process)
+        if code is None:
+            return out.read_text(), f"ran for more than {TIMEOUT_S} s"
         complaint = "" if code == status else f"exit {code}, not {status}\n{out.read_text()}{err.read_text()}"
         return out.read_text(), complaint or self._await_servers(text)
 
