@@ -186,7 +186,7 @@ static int parse_options(struct options *o, int argc, char **argv, struct err *e
 
 /* ---- Measuring: the tables, and a function */
 
-static int measure_tables(struct options *o, const char *home) {
+static int measure_tables(struct options *o, const char *results) {
     char *words[WORDS_MAX + 3] = {"run", "advise"};
     char link[GB_PATH_MAX + 32], target[PATH_MAX];
     ssize_t size;
@@ -197,11 +197,11 @@ static int measure_tables(struct options *o, const char *home) {
     code = verb_run.run(2 + o->nwords, words);
     if (code != GB_OK && code != GB_RUNTIME && code != GB_ATTEST)
         return code;
-    snprintf(link, sizeof link, "%s/results/latest", home);
+    snprintf(link, sizeof link, "%s/latest", results);
     if ((size = readlink(link, target, sizeof target - 1)) < 0)
         return code;
     target[size] = '\0';
-    snprintf(link, sizeof link, "%s/results/advise", home);
+    snprintf(link, sizeof link, "%s/advise", results);
     unlink(link);
     if (symlink(target, link) < 0)
         fprintf(stderr, "gilbench: cannot link %s: %s\n", link, strerror(errno));
@@ -334,7 +334,7 @@ static int read_tables(const struct options *o, const struct registry *reg, stru
                        struct err *err) {
     char standard[GB_PATH_MAX + 32], file[PATH_MAX], folder[PATH_MAX];
     struct stat info;
-    snprintf(standard, sizeof standard, "%s/results/advise", reg->home);
+    snprintf(standard, sizeof standard, "%s/advise", reg->results);
     if (!o->tables && stat(standard, &info) < 0)
         return err_set(err, GB_NOTHING,
                        "nothing was measured on this machine yet: `gilbench advise --measure` does "
@@ -385,7 +385,7 @@ static int cmd_advise(int argc, char **argv) {
     if (!reg || parse_options(&options, argc, argv, &err) < 0 || registry_places(reg, &err) < 0)
         code = complain(&err);
     else if (options.measure)
-        code = measure_tables(&options, reg->home);
+        code = measure_tables(&options, reg->results);
     if (code == GB_OK && (options.described || options.function || options.score) &&
         say(&options, reg, &err) < 0)
         code = complain(&err);

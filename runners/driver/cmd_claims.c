@@ -201,7 +201,7 @@ static int claims(struct options *o, struct registry *reg, int *code, struct err
     if (registry_places(reg, err) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/runners/claims.ini", reg->home);
-    snprintf(latest, sizeof latest, "%s/results/latest", reg->home);
+    snprintf(latest, sizeof latest, "%s/latest", reg->results);
     if (claims_read(&claims, o->register_file ? o->register_file : path, err) < 0 ||
         claims_decide(&board, &claims, &none, o->only, err) < 0)
         return -1;
