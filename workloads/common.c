@@ -18,7 +18,7 @@ const struct workload *const workloads[] = {
 const struct param common_params[] = {
     {"ops", 100, 1, 1000000000, "ops in a sample"},
     {"seed", 42, 0, INT32_MAX, "what the data are made from"},
-    {"workers", 1, 1, 1024, "threads or processes (cpu workloads)"},
+    {"workers", 1, 1, 1024, "threads or processes (cpu workloads, and pools of servers)"},
     {"concurrency", 1, 1, 100000,
      "ops in flight, of clients and servers each on a connection of its own (not of cpu "
      "workloads)"},
