@@ -125,7 +125,7 @@ struct rep {
     int64_t startup_ns; /* fork to `ready` */
     int64_t peak_rss_b; /* wait4: largest single process of the tree, this child only */
     int64_t pss_b; /* proportional set size of the tree after the last sample, 0 if unreadable */
-    int64_t pss_ready_b; /* the same when it was ready, before the first sample */
+    int64_t pss_ready_b;   /* the same when it was ready, before the first sample */
     struct usage lifetime; /* wait4: from fork to exit, waited-for descendants included */
     struct attest at_ready, at_end;
     char cpus_planned[128];
