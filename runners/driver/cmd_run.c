@@ -202,8 +202,7 @@ static int adjust_cell(struct session *s, struct cell *cell, const struct store_
     if (cell->cores > s->machine.npus && cell_param(cell, "workers") == NULL)
         return err_set(err, GB_USAGE, "%s asks for %d cores; this process may use %d", cell->id,
                        cell->cores, s->machine.npus);
-    if (cell->kind == GB_CLIENT && *store->not_run && !*cell->not_run)
-        snprintf(cell->not_run, sizeof cell->not_run, "%.255s", store->not_run);
+    store_check(&s->reg, store, cell);
     limits_check(cell);
     return 0;
 }

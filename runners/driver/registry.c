@@ -1,7 +1,9 @@
 /* registry.c - see registry.h. */
 #include "registry.h"
 #include "latency.h"
+#include "matrix.h"
 #include "spawn.h"
+#include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -211,6 +213,7 @@ static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->get, ini_text(s, "get", ""));
     COPY(model->about, ini_text(s, "about", ""));
     COPY(model->loop, ini_text(s, "loop", "none"));
+    COPY(model->speaks, ini_text(s, "speaks", "resp"));
     read_of_variants(model->limits, sizeof model->limits, s, "supports");
     read_of_variants(model->refuses, sizeof model->refuses, s, "cannot");
     COPY(model->because, ini_text(s, "because", ""));
@@ -219,13 +222,25 @@ static void read_model(struct model *model, const struct ini_section *s) {
     needs_program(model, ini_text(s, "needs_program", NULL));
 }
 
+static bool glob_matches(const char *pattern) {
+    glob_t found;
+    bool matches = glob(pattern, 0, NULL, &found) == 0;
+    globfree(&found);
+    return matches;
+}
+
 static void read_store(struct store_model *store, const struct ini_section *s) {
     const char *program = ini_text(s, "needs_program", NULL);
+    const char *file = ini_text(s, "needs_file", NULL);
     COPY(store->name, s->name);
     COPY(store->command, ini_text(s, "command", ""));
     COPY(store->about, ini_text(s, "about", ""));
+    COPY(store->speaks, ini_text(s, "speaks", "resp"));
     if (program && !on_path(program))
         snprintf(store->not_run, sizeof store->not_run, "%.100s is not on PATH", program);
+    if (file && !glob_matches(file))
+        snprintf(store->not_run, sizeof store->not_run, "%.100s is not there; get it by %.100s",
+                 file, ini_text(s, "get", "installing it"));
 }
 
 static int read_registers(struct registry *reg, struct err *err) {
@@ -397,6 +412,21 @@ const struct store_model *registry_store(const struct registry *reg, const char 
         if (!strcmp(reg->stores[i].name, name))
             return &reg->stores[i];
     return NULL;
+}
+
+void store_check(const struct registry *reg, const struct store_model *store, struct cell *cell) {
+    const struct model *model = registry_model(reg, cell->model);
+    const char *join = cell_param(cell, "join");
+    size_t room = sizeof cell->not_run;
+    if (cell->kind != GB_CLIENT || *cell->not_run)
+        return;
+    if (*store->not_run)
+        snprintf(cell->not_run, room, "%.255s", store->not_run);
+    else if (!has_word(model->speaks, store->speaks))
+        snprintf(cell->not_run, room, "%s has no client for %s, only for: %s", cell->model,
+                 store->speaks, model->speaks);
+    else if (join && strcmp(join, "0") && strcmp(store->speaks, "postgres"))
+        snprintf(cell->not_run, room, "join = 1 needs a store that knows SQL: --store postgres");
 }
 
 static void add_name(char *text, size_t room, const char *name) {

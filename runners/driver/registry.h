@@ -18,6 +18,7 @@ struct model {
         needs[GB_NAME_MAX], about[200];
     char get[120];  /* how to get what it needs */
     char loop[128]; /* the loop class that must be attested */
+    char speaks[GB_NAME_MAX]; /* words: the stores for which it has a client */
     bool hidden;
     char limits[1024]; /* words VARIANT:WHAT: it runs no other workloads or kinds than these */
     char refuses[256]; /* words VARIANT:WORKLOAD: it can run this kind, but not these, */
@@ -28,6 +29,7 @@ struct model {
 
 struct store_model {
     char name[GB_NAME_MAX], command[512], about[200];
+    char speaks[GB_NAME_MAX]; /* "resp" or "postgres": what a client must know */
     char not_run[256];
 };
 
@@ -80,6 +82,8 @@ bool model_supports(const struct model *model, const char *variant, const char *
 /* Why the model of a cell cannot run it here; "" when it can. */
 void model_reason(const struct registry *reg, const struct cell *cell, char *text, size_t room);
 const struct workload_info *registry_workload(const struct registry *reg, const char *name);
+/* Sets cell->not_run, unless it is set, where this client cell cannot be run against the store. */
+void store_check(const struct registry *reg, const struct store_model *store, struct cell *cell);
 const struct store_model *registry_store(const struct registry *reg, const char *name);
 /* The names, separated by blanks, for messages. */
 void registry_names(const struct registry *reg, const char *what, char *text, size_t room);

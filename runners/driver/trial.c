@@ -102,6 +102,9 @@ static int start_adapter(struct trial_state *state, int store_port, struct err *
     if (store_port) {
         snprintf(port, sizeof port, "%d", store_port);
         add_param(&command, state->cell->nparams, "store_port", port);
+        if (strcmp(state->context->store->speaks, "resp"))
+            add_param(&command, state->cell->nparams + 1, "store_speaks",
+                      state->context->store->speaks);
     }
     if (start(state, &state->adapter, &command, "adapter", state->place.subject, err) < 0 ||
         await_ready(state, &state->adapter, &state->rep->at_ready, err) < 0)
