@@ -1,6 +1,7 @@
 /* cmd_run.c - gilbench run: the whole pipeline. Read run_plan for the shape of it. */
 #include "bind.h"
 #include "cmd.h"
+#include "eta.h"
 #include "facts.h"
 #include "interpreters.h"
 #include "limits.h"
@@ -77,6 +78,7 @@ struct session {
     char folder[PATH_MAX];
     int journal;
     struct progress progress;
+    struct eta eta;
     struct expectation *expected; /* one a cell, asked for when first needed */
     bool *known;
 };
@@ -384,16 +386,32 @@ static int expect(struct session *s, int cell, struct err *err) {
     return 0;
 }
 
+/* Of the trials that are not done; below 0 as long as nothing is known. What goes on between trials
+ * (references, results) is in the time that has passed, and not in that of the trials. */
+static double time_left(const struct session *s, const struct trial *plan, int count) {
+    double left = 0, took = 0, passed = (double)(now_ns() - s->progress.start_ns) / 1e9;
+    for (int i = 0; i < s->run.nresults; i++)
+        took += s->eta.took[i];
+    if (!(took > 0))
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (!done_before(&s->run, &plan[i]))
+            left += eta_of(&s->eta, plan[i].cell);
+    return left * passed / took;
+}
+
 static int run_trial(struct session *s, const struct trial_context *context,
                      const struct trial *trial, struct err *err) {
     const struct cell *cell = &s->run.results[trial->cell].cell;
     struct trial_context here = *context;
     struct rep rep;
     bool complete;
+    int64_t start;
     here.reg = interpreters_of(&s->pythons, &s->reg, cell);
     if (expect(s, trial->cell, err) < 0)
         return -1;
     progress_now(&s->progress, cell->id);
+    start = now_ns();
     rep = trial_run(&here, cell, trial->cell, trial->rep, &s->expected[trial->cell], &complete);
     if (journal_write_rep(s->journal, &s->run, &rep, complete, err) < 0) {
         rep_free(&rep);
@@ -403,6 +421,7 @@ static int run_trial(struct session *s, const struct trial_context *context,
         rep_free(&rep);
         return 0;
     }
+    eta_took(&s->eta, trial->cell, (double)(now_ns() - start) / 1e9);
     progress_done(&s->progress, cell->id, *rep.void_reason ? rep.void_reason : NULL);
     return runset_add_rep(&s->run, rep, err);
 }
@@ -416,10 +435,13 @@ static int run_plan(struct session *s, const struct trial *plan, int count, stru
     int done = 0;
     for (int i = 0; i < count; i++)
         done += done_before(&s->run, &plan[i]);
+    if (eta_begin(&s->eta, &s->run, err) < 0)
+        return -1;
     progress_begin(&s->progress, s->options.progress, done, count);
     for (int i = 0; i < count && !interrupts; i++) {
         if (done_before(&s->run, &plan[i]))
             continue;
+        s->progress.left_s = time_left(s, plan, count);
         if (run_trial(s, &context, &plan[i], err) < 0)
             return -1;
         if (i + 1 < count && plan[i + 1].rep != plan[i].rep && write_results(s, err) < 0)
@@ -536,6 +558,7 @@ static int cmd_run(int argc, char **argv) {
     if (s->machine.topology)
         machine_close(&s->machine);
     interpreters_close(&s->pythons);
+    eta_end(&s->eta);
     matrix_free(&s->matrix);
     runset_free(&s->run);
     free(s->expected);

@@ -21,6 +21,7 @@ void progress_begin(struct progress *p, enum progress_mode mode, int done, int t
                            .total = total,
                            .start_ns = now_ns(),
                            .last_line_ns = now_ns(),
+                           .left_s = -1,
                            .unit = "reps"};
     p->bar = mode == PROGRESS_AUTO && !wants_plain();
 }
@@ -29,7 +30,7 @@ void progress_begin(struct progress *p, enum progress_mode mode, int done, int t
 static void time_left(const struct progress *p, int first, char *text, size_t room) {
     double each =
         (double)(now_ns() - p->start_ns) / 1e9 / (p->done - first > 0 ? p->done - first : 1);
-    int left = (int)(each * (p->total - p->done) + 0.5);
+    int left = (int)((p->left_s < 0 ? each * (p->total - p->done) : p->left_s) + 0.5);
     if (p->done == first)
         snprintf(text, room, "--:--");
     else

@@ -12,6 +12,8 @@ struct progress {
     bool bar;
     int first, done, total; /* first: done before this call */
     int64_t start_ns, last_line_ns;
+    double left_s;    /* what is still to come, where the caller knows better than from the mean;
+                         else below 0 */
     const char *unit; /* "reps", until somebody says otherwise */
 };
 
