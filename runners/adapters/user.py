@@ -135,7 +135,6 @@ def functions(module):
             raise Wrong(f"{name}{inspect.signature(function)} must take {given}") from None
     if inspect.iscoroutinefunction(module.unit):
         raise Wrong("unit is a coroutine function: call it aunit, and add a unit that blocks, for the other models")
-    
 
 
 class Examination:

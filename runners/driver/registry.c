@@ -219,6 +219,7 @@ static void read_model(struct model *model, const struct ini_section *s) {
     COPY(model->because, ini_text(s, "because", ""));
     read_of_variants(model->pythons, sizeof model->pythons, s, "oldest");
     model->hidden = ini_find(s, "hidden");
+    model->aside = ini_find(s, "aside");
     needs_program(model, ini_text(s, "needs_program", NULL));
 }
 

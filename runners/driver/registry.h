@@ -20,6 +20,7 @@ struct model {
     char loop[128]; /* the loop class that must be attested */
     char speaks[GB_NAME_MAX]; /* words: the stores for which it has a client */
     bool hidden;
+    bool aside;        /* not among the models that a user's workload is run under unasked */
     char limits[1024]; /* words VARIANT:WHAT: it runs no other workloads or kinds than these */
     char refuses[256]; /* words VARIANT:WORKLOAD: it can run this kind, but not these, */
     char because[120]; /* and why */

@@ -63,8 +63,8 @@ static void add_models(FILE *out, const struct model *model, const char *workloa
     char variant[GB_NAME_MAX];
     const char *rest = model->variants;
     int column = 0;
-    if (model->hidden || strcmp(model->language, "python") || !has_word(model->kinds, "cpu") ||
-        !strcmp(model->name, "serial"))
+    if (model->hidden || model->aside || strcmp(model->language, "python") ||
+        !has_word(model->kinds, "cpu") || !strcmp(model->name, "serial"))
         return;
     if (!*model->variants)
         rest = "-";
