@@ -49,8 +49,11 @@ struct figure_rule {
                                      @plain: the build with a GIL. What is not said is as in the cell. */
     char statistic[GB_NAME_MAX]; /* a name that rep_figure() knows */
     char unit[16];               /* x, ns, b, share or number: how it is written */
-    char x[GB_NAME_MAX];         /* of a line */
-    double x_unit;               /* x times this is in the unit of the statistic */
+    char table[GB_NAME_MAX]; /* "" or a file of results/: the figure is counted in it, not measured:
+                                      the slope of the column `statistic` over x of the rows `cells` */
+    double counted;          /* that slope */
+    char x[GB_NAME_MAX];     /* of a line */
+    double x_unit;           /* x times this is in the unit of the statistic */
     enum figure_over over;
     double holds_lo, holds_hi;     /* HOLDS within */
     double refuted_lo, refuted_hi; /* REFUTED below the one or above the other */

@@ -99,6 +99,8 @@ static bool is_twin(const struct pattern *base, const struct cell *cell, const s
 /* Rates and times of a cell whose load generator was the bottleneck are not its own; what its CPU did
  * for an op is. */
 static bool is_usable(const struct result *r, const char *statistic) {
+    if (!strcmp(statistic, "lost_updates")) /* what makes the cell VOID is what is asked for */
+        return r->nreps && !*r->cell.not_run && isfinite(rep_figure(r->reps, statistic));
     bool cost = has_word("cpu_ns_per_op ops_per_cpu_s switches_per_op error_share startup_ns "
                          "peak_rss_b pss_b",
                          statistic);
@@ -371,6 +373,13 @@ void claims_figure(struct figure *figure, const struct figure_rule *rule, const 
                    const struct claim_board *board, int column) {
     struct search search = {rule, run, board, column, "", false};
     *figure = (struct figure){.rule = rule};
+    if (*rule->table) {
+        figure->estimate =
+            (struct estimate){rule->counted, rule->counted, rule->counted, CLAIM_BLOCKS_LEAST};
+        snprintf(figure->cell, sizeof figure->cell, "%.120s: %.120s", rule->table, rule->cells);
+        decide(figure);
+        return;
+    }
     if (rule->over == OVER_SLOPE || rule->over == OVER_R2)
         figure_of_line(figure, &search, run->seed);
     else

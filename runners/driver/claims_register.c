@@ -1,6 +1,7 @@
 /* claims_register.c - runners/claims.ini: [C1] is a claim, [C1: name] one of its figures,
  * [control: name] a control, which is a claim with one figure. See claims.h for what each key
  * means. */
+#include "../stats/line.h"
 #include "claims.h"
 #include "ini.h"
 #include <math.h>
@@ -11,7 +12,7 @@ static const char claim_keys[] =
     "says controls applies expected holds refuted mixed surprise needs denies columns";
 static const char figure_keys[] =
     "about cells base statistic over x x_unit at_least at_most within "
-    "refuted_below refuted_above role unit";
+    "refuted_below refuted_above role unit table";
 
 /* ---- Values */
 
@@ -71,6 +72,67 @@ static int check_keys(const struct place *at, const char *known, struct err *err
     return 0;
 }
 
+/* ---- What is counted in a table of results/ */
+
+enum { ROWS_MAX = 64 };
+
+/* The number of a column by its name; -1: there is none. */
+static int column_of(const char *head, const char *name) {
+    char word[GB_NAME_MAX];
+    int number = 0, at = 0;
+    while (next_word(&head, word, sizeof word, &at)) {
+        if (!strcmp(word, name))
+            return number;
+        number++;
+    }
+    return -1;
+}
+
+static double word_at(const char *line, int column) {
+    char word[GB_NAME_MAX];
+    int at = 0;
+    while (column-- >= 0)
+        if (!next_word(&line, word, sizeof word, &at))
+            return NAN;
+    return atof(word);
+}
+
+/* The slope of column `statistic` over column x, in the rows that begin with `cells`. */
+static double count(const char *text, const struct figure_rule *rule) {
+    double x[ROWS_MAX], y[ROWS_MAX];
+    char line[256], head[256] = "", first[GB_NAME_MAX];
+    size_t n = 0;
+    for (int size; *text && n < ROWS_MAX; text += size + (text[size] == '\n')) {
+        size = (int)strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", size < 255 ? size : 255, text);
+        if (*line == '#')
+            continue;
+        if (!*head) {
+            memcpy(head, line, sizeof head);
+        } else if (sscanf(line, "%63s", first) == 1 && !strcmp(first, rule->cells)) {
+            x[n] = word_at(line, column_of(head, rule->x));
+            y[n++] = word_at(line, column_of(head, rule->statistic));
+        }
+    }
+    return stats_line(x, y, n).b;
+}
+
+/* Beside the register's folder there is results/. */
+static int read_table(const struct place *at, struct figure_rule *rule, struct err *err) {
+    char path[600], *text;
+    const char *slash = strrchr(at->ini->name, '/');
+    snprintf(path, sizeof path, "%.*s../results/%s", slash ? (int)(slash + 1 - at->ini->name) : 0,
+             at->ini->name, rule->table);
+    if (!(text = read_file(path, err)))
+        return -1;
+    rule->counted = count(text, rule);
+    free(text);
+    return isfinite(rule->counted) ? 0
+                                   : err_at(err, at->ini, at->section->line, at->section->column,
+                                            "%s has no two rows '%s' with %s and %s", path,
+                                            rule->cells, rule->x, rule->statistic);
+}
+
 /* ---- A figure */
 
 static int read_limits(const struct place *at, struct figure_rule *rule, struct err *err) {
@@ -120,6 +182,8 @@ static int check_figure(const struct place *at, struct figure_rule *rule, struct
         return err_at(err, at->ini, at->section->line, at->section->column,
                       "[%s: %s] needs cells = WORKLOAD/MODEL/key=value,...", at->section->name,
                       at->section->label);
+    if (*rule->table)
+        return read_table(at, rule, err);
     if (!rep_figure_is_known(rule->statistic))
         return wrong(err, at, ini_find(at->section, "statistic"), "a statistic of a process");
     if (line != (*rule->x != '\0'))
@@ -143,6 +207,7 @@ static int read_figure(const struct place *at, struct figure_rule *rule, struct 
         read_text(at, "base", rule->base, sizeof rule->base, err) < 0 ||
         read_text(at, "statistic", rule->statistic, sizeof rule->statistic, err) < 0 ||
         read_text(at, "unit", rule->unit, sizeof rule->unit, err) < 0 ||
+        read_text(at, "table", rule->table, sizeof rule->table, err) < 0 ||
         read_text(at, "x", rule->x, sizeof rule->x, err) < 0 ||
         read_number(at, "x_unit", &rule->x_unit, err) < 0 ||
         read_choice(at, "over", overs, &over, err) < 0 ||

@@ -35,7 +35,10 @@ static void (*format_of(const struct figure_rule *rule))(char *, size_t, double)
 }
 
 void figure_text(const struct figure *figure, char *text, size_t room) {
-    format_interval(text, room, &figure->estimate, format_of(figure->rule));
+    if (*figure->rule->table) /* counted, not measured */
+        format_of(figure->rule)(text, room, figure->estimate.value);
+    else
+        format_interval(text, room, &figure->estimate, format_of(figure->rule));
 }
 
 void figure_limits(const struct figure_rule *rule, char *text, size_t room) {

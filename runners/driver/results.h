@@ -46,7 +46,8 @@ struct estimate estimate_of(const double *values, int n, uint64_t seed);
 double rep_rate(const struct rep *rep);
 
 /* One number of a process, as estimates are made of it: ops_per_s, ns_per_op, cpu_ns_per_op,
- * ops_per_cpu_s, parallelism, switches_per_op, error_share, startup_ns, peak_rss_b, pss_b, and the
+ * ops_per_cpu_s, parallelism, switches_per_op, error_share, startup_ns, peak_rss_b, pss_b,
+ * lost_updates (of a rep that is void for them, else 0), what mem_wait has, and the
  * percentiles uncorrected_p99_ns, corrected_p50_ns ...; p50_ns ...: corrected where there is an open
  * loop, else uncorrected. NAN where it was not measured. */
 double rep_figure(const struct rep *rep, const char *name);

@@ -117,6 +117,13 @@ static double error_share(const struct rep *rep) {
     return median_over_samples(rep, sample_errors);
 }
 
+/* What the driver found missing of what workers share: the reason why such a rep is void. */
+static double lost_updates(const struct rep *rep) {
+    static const char lost[] = "lost updates: ";
+    const char *found = strstr(rep->void_reason, lost);
+    return found ? atof(found + sizeof lost - 1) : *rep->void_reason ? NAN : 0;
+}
+
 /* What reps have by name, and whether 0 means that it was not measured. */
 static const struct {
     const char *name;
@@ -137,6 +144,7 @@ static const struct {
     {"waiting_pss_b", waiting_pss, true},
     {"waiting_page_tables_b", waiting_page_tables, true},
     {"waiting_threads", waiting_threads, true},
+    {"lost_updates", lost_updates, false},
 };
 enum { REP_FIGURES = sizeof rep_figures / sizeof *rep_figures };
 

@@ -65,7 +65,7 @@ def figures_of_claims():
     """(claim, figure, keys), the figures of its controls included."""
     controls = {label: keys for name, label, keys in sections(REGISTER) if name == "control"}
     for name, label, keys in sections(REGISTER):
-        if name != "control" and label:
+        if name != "control" and label and "table" not in keys:
             yield name, label, keys
         elif name != "control":
             yield from ((name, control, controls[control]) for control in keys.get("controls", "").split())
