@@ -231,7 +231,7 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 	$(Q)install -m 644 runners/adapters/*.py runners/adapters/*.js runners/adapters/*.ini $(HOUSE)/runners/adapters/
 	$(Q)install -m 644 runners/matrix/*.ini $(HOUSE)/runners/matrix/
 	$(Q)install -m 644 plots/*.gp $(HOUSE)/plots/
-	$(Q)install -m 644 results/*.json $(HOUSE)/results/
+	$(Q)install -m 644 results/*.json results/*.tsv $(HOUSE)/results/
 	$(Q)install scripts/ab_build scripts/relink_cc $(HOUSE)/scripts/
 	$(Q)install -m 644 workloads/*.py workloads/*.js $(HOUSE)/workloads/
 	$(Q)install -d $(dir $(MAN) $(BASH) $(ZSH)) && $(HOUSE)/bin/gilbench help --man > $(MAN)

@@ -27,7 +27,7 @@ class Promises(common.Adapter):
     def workers(self):
         if self.kind == "server" and self.variant not in ("chain", "await"):
             return self.params["workers"] + (self.variant == "thread")  # one thread more waits for the driver's words
-        return self.size if self.kind in ("cpu", "wait") else None
+        return min(self.size, 1024) if self.kind in ("cpu", "wait") else None  # of 100,000 who sleep none needs a thread
 
     async def prepare(self):
         self.loop = common.qualified(cp.get_running_loop())

@@ -195,7 +195,7 @@ static int decide(const struct options *o, const struct claim_register *register
 static void latest_run(const struct registry *reg, char *target, size_t room) {
     char link[GB_PATH_MAX + 32];
     ssize_t size;
-    snprintf(link, sizeof link, "%s/results/latest", reg->home);
+    snprintf(link, sizeof link, "%s/latest", reg->results);
     size = readlink(link, target, room - 1);
     target[size > 0 ? size : 0] = '\0';
 }
