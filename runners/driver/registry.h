@@ -16,8 +16,8 @@ enum {
 struct model {
     char name[GB_NAME_MAX], command[512], language[16], kinds[64], variants[256],
         needs[GB_NAME_MAX], about[200];
-    char get[120];  /* how to get what it needs */
-    char loop[128]; /* the loop class that must be attested */
+    char get[120];            /* how to get what it needs */
+    char loop[128];           /* the loop class that must be attested */
     char speaks[GB_NAME_MAX]; /* words: the stores for which it has a client */
     bool hidden;
     bool aside;        /* not among the models that a user's workload is run under unasked */
