@@ -2,7 +2,7 @@
 "use strict";
 
 exports.KIND = "client";
-exports.PARAMS = { employees: 100000, record: 256, delay_us: 1000 };
+exports.PARAMS = { employees: 100000, record: 256, delay_us: 1000, chain: 2, join: 0 };
 
 const LEAVERS = 1000;
 const lcg = (x) => (Math.imul(1103515245, x) + 12345) & 0x7fffffff;
@@ -15,6 +15,8 @@ function nameOf(seed, op, employees) {
     return "emp" + pick(x, employees);
 }
 
+exports.number = (seed, id, employees) => pick(lcg(lcg(lcg((seed + id) % 2 ** 31))), employees);
+exports.bossOf = (record) => Buffer.from(String(JSON.parse(record.toString("latin1")).boss));
 exports.idKey = (name) => "employee:id:" + name;
 exports.recordKey = (id) => "employee:" + id.toString("latin1");
 

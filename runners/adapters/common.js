@@ -5,7 +5,7 @@ const fs = require("node:fs");
 const net = require("node:net");
 const path = require("node:path");
 
-const COMMON = { ops: 100, seed: 42, workers: 1, concurrency: 1, store_host: "127.0.0.1", store_port: 0, port: 0 };
+const COMMON = { ops: 100, seed: 42, workers: 1, concurrency: 1, store_host: "127.0.0.1", store_port: 0, store_speaks: "resp", port: 0 };
 const AT_LEAST_ONE = ["ops", "workers", "concurrency"];
 const MASK = (1n << 64n) - 1n;
 

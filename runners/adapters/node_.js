@@ -6,6 +6,7 @@ const { Worker, isMainThread, parentPort, workerData } = require("node:worker_th
 const common = require("./common.js");
 const style = require("./node_style.js");
 const { live, serve } = require("./node_serve.js");
+const waits = require("./node_waits.js");
 
 const CHUNKS_PER_WORKER = 4;
 
@@ -58,20 +59,28 @@ class Store {
 
 // ---- What one sample is, for each kind and variant
 
-async function employees({ module, params, work }) {
-    const stores = await Promise.all(Array.from({ length: params.concurrency }, () => Store.connect(params)));
-    async function one(store, take, tally) {
-        for (let id = take(); id < params.ops; id = take()) {
-            const start = common.clock();
-            const name = work.names[id];
-            const found = await store.get(module.idKey(name));
-            const record = found === null ? null : await store.get(module.recordKey(found));
-            tally.done.push([id, ...module.outcome(name, found, record), common.clock() - start]);
-        }
-    }
+function employee({ module, params, work }, stores) {
+    return async (id, worker) => {
+        const start = common.clock();
+        const name = work.names[id];
+        const store = stores[worker];
+        const found = await store.get(module.idKey(name));
+        let record = found === null ? null : await store.get(module.recordKey(found));
+        for (let step = 2; record !== null && step < params.chain; step++) record = await store.get(module.recordKey(module.bossOf(record)));
+        return [id, ...module.outcome(name, found, record), common.clock() - start];
+    };
+}
+
+async function clients(given) {
+    const { name, params } = given;
+    const stores = await Promise.all(Array.from({ length: params.concurrency * (params.fan || 1) }, () => Store.connect(params)));
+    const op = (name === "io_fanout" ? waits.fanout : employee)(given, stores);
     return (tally) => {
         let next = 0;
-        return Promise.all(stores.map((store) => one(store, () => next++, tally)));
+        const one = async (worker) => {
+            while (next < params.ops) tally.done.push(await op(next++, worker));
+        };
+        return Promise.all(Array.from({ length: params.concurrency }, (_, worker) => one(worker)));
     };
 }
 
@@ -191,10 +200,11 @@ async function runSamples(sample, work, wire) {
 
 async function run(given, wire) {
     const { module, variant, params } = given;
+    if (module.KIND === "wait") process.env.UV_THREADPOOL_SIZE = params.concurrency; // read at its first use: where libuv reads files
     if (module.Workload) given.work = new module.Workload(params);
     const port = module.KIND === "server" ? await serve(__filename, given) : 0;
-    const prepare = given.model === "style_node" ? style.prepare : module.KIND === "client" ? employees : { worker_threads: onWorkers, fresh: onFresh }[variant] || onLoop;
-    const sample = port ? null : await prepare(given);
+    const prepare = given.model === "style_node" ? style.prepare : module.KIND === "client" ? clients : module.KIND === "wait" ? waits.prepare : { worker_threads: onWorkers, fresh: onFresh }[variant] || onLoop;
+    const sample = port ? null : await prepare(given, wire);
     wire.say(common.attestation());
     wire.say(port ? `ready port=${port}` : "ready");
     if (port) while ((await wire.word()) !== "stop");
