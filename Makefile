@@ -61,7 +61,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench claims gate bench-cpromise bench-callgrind bench-seam check env clean help setup install uninstall dist docs ci-list
+.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench claims gate bench-cpromise bench-callgrind bench-seam check env clean help setup setup-browser install uninstall dist docs ci-list
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -97,7 +97,7 @@ define program
 	$(Q)$(CC) $(CFLAGS) $(filter %.o %.a,$^) -o $@
 endef
 
-$(BUILD)/gilbench: $(call objects,$(DRIVER) $(STATS)) $(BUILD)/version.o
+$(BUILD)/gilbench: $(call objects,$(DRIVER) $(STATS)) $(BUILD)/version.o $(BUILD)/assets.o
 	$(program) $(LIBS_driver)
 $(BUILD)/reference: $(call objects,workloads/reference.c $(WORKLOADS))
 	$(program) $(LIBS_workloads)
@@ -129,6 +129,12 @@ $(BUILD)/version.c: FORCE
 	  '$(VERSION)' '$(COMMIT)' '$(CFLAGS)' "$$($(CC) --version | head -1)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+# Files that are a part of the driver, as strings named after them: runners/driver/assets.h.
+$(BUILD)/assets.c: runners/driver/report/page.css runners/driver/report/page.js plots/palette
+	$(Q)mkdir -p $(@D) && for file in $^; do \
+	  printf 'const char asset_%s[] = ""\n' "$$(basename $$file | tr . _)"; sed 's/[\\"?]/\\&/g; s/.*/"&\\n"/' $$file; echo ';'; done > $@
+$(BUILD)/assets.o: $(BUILD)/assets.c
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 # What the sources are, for the driver to compare with what a process says that it runs.
 $(BUILD)/build_id: FORCE
 	$(Q)mkdir -p $(@D) && echo '$(BUILD_ID)$(if $(filter -O0,$(CFLAGS)),-O0)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -139,7 +145,7 @@ FORCE:
 # Which objects a C test is linked with, by the room that it tests.
 TESTLIBS_core      = $(BUILD)/libcploop.a
 TESTLIBS_stats     = $(call objects,$(STATS))
-TESTLIBS_driver    = $(call objects,$(filter-out runners/driver/main.c,$(DRIVER)) $(STATS)) $(BUILD)/version.o
+TESTLIBS_driver    = $(call objects,$(filter-out runners/driver/main.c,$(DRIVER)) $(STATS)) $(BUILD)/version.o $(BUILD)/assets.o
 TESTLIBS_load      = $(call objects,runners/load/$*.c $(STATS))
 TESTLIBS_workloads = $(call objects,$(WORKLOADS) runners/stats/hist.c)
 room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(1).c),stats,$(if $(wildcard runners/driver/$(1).c),driver,$(if $(wildcard runners/load/$(1).c),load,workloads))))
@@ -147,6 +153,9 @@ room_of = $(if $(wildcard ext/core/$(1).c),core,$(if $(wildcard runners/stats/$(
 $(BUILD)/tests/test_%: $(BUILD)/tests/c/test_%.o $$(TESTLIBS_$$(call room_of,$$*))
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) $(LIBS_uring) -pthread
+
+setup-browser:  ## Install a Chromium, for the tests of report.html; without one they are skipped
+	@scripts/setup --for browser --python "$(PYTHON)"
 
 test-c-programs: $(CTESTS)
 
@@ -230,7 +239,7 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 	$(Q)install -m 644 runners/*.ini $(HOUSE)/runners/
 	$(Q)install -m 644 runners/adapters/*.py runners/adapters/*.js runners/adapters/*.ini $(HOUSE)/runners/adapters/
 	$(Q)install -m 644 runners/matrix/*.ini $(HOUSE)/runners/matrix/
-	$(Q)install -m 644 plots/*.gp $(HOUSE)/plots/
+	$(Q)install -m 644 plots/*.gp plots/palette $(HOUSE)/plots/
 	$(Q)install -m 644 results/*.json results/*.tsv $(HOUSE)/results/
 	$(Q)install scripts/ab_build scripts/relink_cc $(HOUSE)/scripts/
 	$(Q)install -m 644 workloads/*.py workloads/*.js $(HOUSE)/workloads/

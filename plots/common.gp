@@ -1,18 +1,18 @@
 # common.gp - what all pictures share: output, palette, grid, caption. Given by the driver: data, image, format, workload, caption.
-# A model has the same colour and point in every picture. The colours are Okabe and Ito's and shades of them, which people with any
-# kind of colour vision can tell apart; relatives have relatives' colours, and points of their own.
+# A model has the same colour and point in every picture: those of the file palette.
 if (format eq "svg") set terminal svg size 900,540 enhanced mouse standalone font "DejaVu Sans,13" background rgb "white"
 if (format eq "png") set terminal pngcairo size 1350,810 enhanced font "DejaVu Sans,11" fontscale 1.45
 set output image
 
 names = system("sed -n 's/^\"\\(.*\\)\"$/\\1/p' '" . data . "'")
-known = "serial threads procs:fork procs:forkserver procs:spawn promise:chain promise:await asyncio uvloop pthreads"
-array Colour[11] = [0x000000, 0xD55E00, 0x006B4E, 0x009E73, 0x66C2A5, 0x0072B2, 0x56B4E9, 0xE69F00, 0xCC79A7, 0x7A7A7A, 0x8C564B]
-array Point[11] = [3, 5, 9, 11, 13, 7, 15, 13, 9, 2, 1]
-place(name) = (sum [k = 1:words(known)] (word(known, k) eq name ? k : 0))
-style(i) = place(word(names, i + 1)) ? place(word(names, i + 1)) : 11
-colour(i) = Colour[style(i)]
-point(i) = Point[style(i)]
+palette = system("grep -v '^#' '" . common[1:strlen(common) - strlen("common.gp")] . "palette'") # name light dark point
+known = words(palette) / 4
+family(name) = strstrt(name, ":") ? name[1:strstrt(name, ":") - 1] : strstrt(name, "@") ? name[1:strstrt(name, "@") - 1] : name
+bare(name) = strstrt(name, "@") ? name[1:strstrt(name, "@") - 1] : name
+place(name) = (sum [k = 0:known - 1] (word(palette, 4 * k + 1) eq name ? k + 1 : 0))
+style(name) = place(bare(name)) ? place(bare(name)) : place(family(name)) ? place(family(name)) : known
+colour(i) = word(palette, 4 * style(word(names, i + 1)) - 2)
+point(i) = int(word(palette, 4 * style(word(names, i + 1))))
 
 plain(s) = s eq "cpu_queens" ? "n queens in pure Python" : s eq "cpu_sha256" ? "SHA-256 in native code" : s eq "io_employee" ? "name, id, details from a store" : s eq "io_echo" ? "TCP echo" : s
 safe(s) = system("printf '%s' '" . s . "' | sed 's/[_^@{}]/\\\\&/g'")

@@ -4,6 +4,7 @@
 #include "../stats/ratio.h"
 #include "ab_read.h"
 #include "cmd.h"
+#include "compare.h"
 #include "document.h"
 #include "facts.h"
 #include "gate.h"
@@ -37,8 +38,6 @@ static const char help[] =
     "exit: 0 compared, 2 usage, 3 regressed (only with --allow-unpaired), 6 files that do not fit: "
     "another schema, machine or interpreter,\n"
     "or nothing in common\n";
-
-enum { RESAMPLES = 10000 };
 
 struct options {
     bool allow_unpaired, across_machine, across_interpreter;
@@ -88,42 +87,6 @@ static int may_compare(const struct options *o, const struct runset *old, const 
 
 /* ---- One cell */
 
-static const struct result *find_result(const struct runset *run, const char *id) {
-    for (int i = 0; i < run->nresults; i++)
-        if (!strcmp(run->results[i].cell.id, id))
-            return &run->results[i];
-    return NULL;
-}
-
-/* Why a pair of results gives no ratio, or NULL. */
-static const char *no_ratio(const struct result *old, const struct result *new) {
-    if (!result_has_number(old))
-        return *old->cell.not_run ? "not run in OLD" : "void in OLD";
-    if (!result_has_number(new))
-        return *new->cell.not_run ? "not run in NEW" : "void in NEW";
-    if (old->reps[0].samples[0].digest != new->reps[0].samples[0].digest)
-        return "not compared: the checksums differ, so it is other work";
-    return NULL;
-}
-
-static struct interval time_ratio(const struct result *old, const struct result *new, double level,
-                                  uint64_t seed) {
-    double *x = malloc((size_t)old->nreps * sizeof *x),
-           *y = malloc((size_t) new->nreps * sizeof *y);
-    struct interval ratio = {NAN, NAN, NAN};
-    if (x && y) {
-        for (int i = 0; i < old->nreps; i++)
-            x[i] = 1 / rep_rate(&old->reps[i]);
-        for (int i = 0; i < new->nreps; i++)
-            y[i] = 1 / rep_rate(&new->reps[i]);
-        ratio = stats_bootstrap_ratio(x, (size_t)old->nreps, y, (size_t) new->nreps, level,
-                                      RESAMPLES, seed);
-    }
-    free(x);
-    free(y);
-    return ratio;
-}
-
 /* The smallest p that any test could give: one over the ways to deal the processes to two sides. */
 static double smallest_p(int n, int m) {
     double ways = 1;
@@ -151,8 +114,8 @@ static const char *word_for(const struct options *o, const struct result *old,
 /* Returns whether it regressed. */
 static bool print_row(const struct options *o, const struct result *old, const struct result *new,
                       int cells, int width, uint64_t seed) {
-    struct interval seen = time_ratio(old, new, 0.95, seed),
-                    strict = time_ratio(old, new, 1 - 0.02 / cells, seed);
+    struct interval seen = compare_time_ratio(old, new, 0.95, seed),
+                    strict = compare_time_ratio(old, new, 1 - 0.02 / cells, seed);
     const char *verdict = word_for(o, old, new, cells, seen, strict);
     char before[24], after[24], ratio[64] = "";
     format_si(before, sizeof before, old->ops_per_s.value);
@@ -168,8 +131,8 @@ static bool print_row(const struct options *o, const struct result *old, const s
 static int common_cells(const struct runset *old, const struct runset *new) {
     int count = 0;
     for (int i = 0; i < old->nresults; i++) {
-        const struct result *twin = find_result(new, old->results[i].cell.id);
-        count += twin && !no_ratio(&old->results[i], twin);
+        const struct result *twin = compare_find(new, old->results[i].cell.id);
+        count += twin && !compare_no_ratio(&old->results[i], twin);
     }
     return count;
 }
@@ -184,7 +147,7 @@ static int widest(const struct runset *run, int width) {
 static void print_lonely(const struct runset *run, const struct runset *other, const char *name,
                          int width) {
     for (int i = 0; i < run->nresults; i++)
-        if (!find_result(other, run->results[i].cell.id))
+        if (!compare_find(other, run->results[i].cell.id))
             printf("%-*s only in %s\n", width, run->results[i].cell.id, name);
 }
 
@@ -199,8 +162,8 @@ static int compare_runs(const struct options *o, const struct runset *old, const
     printf("%-*s %9s %9s  %-23s %s\n", width, "cell", "OLD ops/s", "NEW ops/s",
            "time NEW/OLD [95 %]", "unpaired");
     for (int i = 0; i < old->nresults; i++) {
-        const struct result *one = &old->results[i], *twin = find_result(new, one->cell.id);
-        const char *reason = twin ? no_ratio(one, twin) : NULL;
+        const struct result *one = &old->results[i], *twin = compare_find(new, one->cell.id);
+        const char *reason = twin ? compare_no_ratio(one, twin) : NULL;
         if (reason)
             printf("%-*s %s\n", width, one->cell.id, reason);
         else if (twin)

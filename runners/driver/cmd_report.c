@@ -1,11 +1,14 @@
-/* cmd_report.c - gilbench report: report.md, made from results.json alone: the summary first, then
- * pictures with their answers, then what was attested, the machine, and how to repeat it. */
+/* cmd_report.c - gilbench report: report.html (html_report.h) and report.md, made from results.json
+ * alone: the summary first, then pictures with their answers, then what was attested, the machine,
+ * and how to repeat it. */
 #include "claims.h"
 #include "cmd.h"
 #include "facts.h"
+#include "html_report.h"
 #include "latency.h"
 #include "matrix.h"
 #include "registry.h"
+#include "repeat.h"
 #include "scaling.h"
 #include <errno.h>
 #include <limits.h>
@@ -13,13 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static const char help[] = "usage: gilbench report [DIR | results.json]\n"
-                           "\n"
-                           "Writes DIR/report.md for a run (default: results/latest). Run gilbench "
-                           "plot first for its pictures.\n"
-                           "\n"
-                           "example: gilbench report results/latest\n";
+static const char help[] =
+    "usage: gilbench report [DIR | results.json] [options]\n"
+    "\n"
+    "Writes DIR/report.html and DIR/report.md for a run (default: results/latest). The page needs "
+    "no "
+    "network and draws its own pictures, with gnuplot; report.md shows those of `gilbench plot`.\n"
+    "\n"
+    "      --against FILE  another run beside it, with the same axes, cell by cell: writes "
+    "DIR/report-against-RUN.html alone\n"
+    "  -o, --output FILE   where the page goes\n"
+    "\n"
+    "example: gilbench report results/latest --against results/runs/old\n"
+    "\n"
+    "exit: 0 written (without gnuplot report.md alone), 1 cannot write, 2 usage or no such run, 6 "
+    "no "
+    "results of gilbench, 77 there is no gnuplot, and the page was asked for by name\n";
+static const struct option known[] = {{"against", 1, 0, 'a'}, {"output", 1, 0, 'o'}, {0, 0, 0, 0}};
 
 /* ---- Tables */
 
@@ -179,23 +194,9 @@ static void write_machine(FILE *out, const struct runset *run) {
 }
 
 static void write_repeat(FILE *out, const struct runset *run) {
-    const char *only = fact_find(run, "only"), *store = fact_find(run, "store");
-    fprintf(out,
-            "\n## To repeat it\n\n```\ngit checkout %s\nmake\nbuild/release/gilbench run %s --seed "
-            "%llu --reps %d",
-            fact_find(run, "commit"), run->matrix_name, (unsigned long long)run->seed, run->reps);
-    if (*only)
-        fprintf(out, " --only '%s'", only);
-    if (*fact_find(run, "sections"))
-        fprintf(out, " --sections '%s'", fact_find(run, "sections"));
-    if (*store && strcmp(store, "embedded"))
-        fprintf(out, " --store %s", store);
-    if (*fact_find(run, "bind"))
-        fprintf(out, " --bind %s", fact_find(run, "bind"));
-    if (*fact_find(run, "workload"))
-        fprintf(out, " --workload '%s'", fact_find(run, "workload"));
-    if (*fact_find(run, "pythons"))
-        fprintf(out, " --pythons '%s'", fact_find(run, "pythons"));
+    fprintf(out, "\n## To repeat it\n\n```\ngit checkout %s\nmake\nbuild/release/",
+            fact_find(run, "commit"));
+    write_command(out, run, NULL);
     fputs("\n```\n\nThe plan is a function of matrix and seed: the same cells in the same order. "
           "Every raw sample is in results.json.\n",
           out);
@@ -234,40 +235,125 @@ static int write_report(FILE *out, const struct runset *run, const char *folder,
     return 0;
 }
 
-static int report(const char *arg, const char *home, struct err *err) {
-    char file[PATH_MAX], folder[PATH_MAX], path[PATH_MAX + 16];
-    struct runset run;
+/* ---- The files */
+
+struct options {
+    const char *against, *output;
+};
+
+/* Everything or nothing: `write` fills PATH.tmp, which is then renamed. */
+static int write_whole(const char *path, int (*write)(FILE *, void *, struct err *), void *arg,
+                       struct err *err) {
+    char part[GB_PATH_MAX + 40];
     FILE *out;
-    int failed = 0, bad;
-    if (find_results(arg, file, folder, sizeof file, err) < 0 || results_read(file, &run, err) < 0)
-        return -1;
-    snprintf(path, sizeof path, "%s/report.md", folder);
-    if (!(out = fopen(path, "w"))) {
+    int failed;
+    snprintf(part, sizeof part, "%s.tmp", path);
+    if (!(out = fopen(part, "w")))
+        return err_set(err, GB_RUNTIME, "cannot write %s: %s", part, strerror(errno));
+    failed = write(out, arg, err);
+    if (!failed && (fflush(out) == EOF || ferror(out)))
+        failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", part, strerror(errno));
+    fclose(out);
+    if (!failed && rename(part, path) < 0)
         failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
-    } else {
-        failed = write_report(out, &run, folder, home, err);
-        bad = ferror(out);
-        bad |= fclose(out) == EOF;
-        if (bad && !failed)
-            failed = err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
-        if (!failed)
-            fprintf(stderr, "report: %s\n", path);
-    }
+    if (failed)
+        unlink(part);
+    else
+        fprintf(stderr, "report: %s\n", path);
+    return failed;
+}
+
+struct markdown {
+    const struct runset *run;
+    const char *folder, *home;
+};
+
+static int fill_markdown(FILE *out, void *arg, struct err *err) {
+    const struct markdown *markdown = arg;
+    return write_report(out, markdown->run, markdown->folder, markdown->home, err);
+}
+
+static int fill_page(FILE *out, void *arg, struct err *err) {
+    struct page *page = arg;
+    page->out = out;
+    return html_report(page, err);
+}
+
+static int report_one(const struct options *o, struct page *page, const char *folder,
+                      struct err *err) {
+    struct markdown markdown = {page->runs[0], folder, page->reg->home};
+    char path[GB_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/report.md", folder);
+    if (write_whole(path, fill_markdown, &markdown, err) < 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    if (write_whole(o->output ? o->output : path, fill_page, page, err) == 0)
+        return 0;
+    if (err->code != GB_NOTHING || o->output)
+        return -1;
+    complain(err); /* without gnuplot there is report.md */
+    return 0;
+}
+
+/* The page of two runs has a name of its own, so that neither loses its own page. */
+static int report_two(const struct options *o, struct page *page, const char *folder,
+                      struct runset *other, struct err *err) {
+    char file[GB_PATH_MAX], other_folder[GB_PATH_MAX], path[GB_PATH_MAX + 200];
+    int failed;
+    if (find_results(o->against, file, other_folder, sizeof file, err) < 0 ||
+        results_read(file, other, err) < 0)
+        return -1;
+    page->runs[page->nruns++] = other;
+    snprintf(path, sizeof path, "%s/report-against-%s.html", folder, other->run_id);
+    failed = write_whole(o->output ? o->output : path, fill_page, page, err);
+    runset_free(other);
+    return failed;
+}
+
+static int report(const struct options *o, const char *arg, struct registry *reg, struct err *err) {
+    char file[GB_PATH_MAX], folder[GB_PATH_MAX];
+    struct runset run, other;
+    struct page page = {.reg = reg, .runs = {&run}, .nruns = 1};
+    int failed;
+    if (registry_places(reg, err) < 0 || find_results(arg, file, folder, sizeof file, err) < 0 ||
+        results_read(file, &run, err) < 0)
+        return -1;
+    failed =
+        o->against ? report_two(o, &page, folder, &other, err) : report_one(o, &page, folder, err);
     runset_free(&run);
-    return failed ? -1 : 0;
+    return failed;
+}
+
+static int parse_options(struct options *o, int argc, char **argv, struct err *err) {
+    int option;
+    *o = (struct options){0};
+    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
+        if (option == 'a')
+            o->against = optarg;
+        else if (option == 'o')
+            o->output = optarg;
+        else
+            return err_set(err, GB_USAGE, "see gilbench report --help");
+    }
+    return argc - optind > 1 ? err_set(err, GB_USAGE,
+                                       "one run expected; '%s' is too much: a second "
+                                       "one is given by --against",
+                                       argv[optind + 1])
+                             : 0;
 }
 
 static int cmd_report(int argc, char **argv) {
     struct registry *reg = calloc(1, sizeof *reg);
+    struct options options;
     struct err err = {0};
     int code = GB_OK;
-    if (!reg)
-        err_set(&err, GB_RUNTIME, "out of memory");
-    if (!reg || no_options(argc, argv, &err) < 0 || registry_places(reg, &err) < 0 ||
-        report(optind < argc ? argv[optind] : "results/latest", reg->home, &err) < 0)
+    if (!reg || parse_options(&options, argc, argv, &err) < 0 ||
+        report(&options, optind < argc ? argv[optind] : "results/latest", reg, &err) < 0)
         code = complain(&err);
     free(reg);
     return code;
 }
 
-const struct verb verb_report = {"report", "write the report of a run", cmd_report, help, NULL, ""};
+const struct verb verb_report = {"report",   "write the report of a run, as a page and as Markdown",
+                                 cmd_report, help,
+                                 known,      "o:"};

@@ -109,4 +109,4 @@ def test_the_one_command_of_a_larger_machine(tmp_path):
     report = done.stdout.strip().splitlines()[-1].removeprefix("scaling: ")
     folder = os.path.dirname(report)
     assert os.path.basename(folder).endswith("-core")
-    assert sorted(os.listdir(folder)) == ["plots", "report.md", "results.json"]
+    assert sorted(os.listdir(folder)) == ["plots", "report.html", "report.md", "results.json"]
