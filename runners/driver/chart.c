@@ -315,6 +315,8 @@ struct extent panel_extent(const struct panel *panel) {
             e.y0 = fmin(e.y0, (mark->y.lo > 0 ? mark->y.lo : mark->y.value) / unit);
             e.y1 = fmax(e.y1, mark->y.hi / unit);
         }
+    if (!(e.y1 > 0)) /* nothing but zeros: an axis needs a length */
+        e.y1 = 1;
     return e;
 }
 

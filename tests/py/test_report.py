@@ -144,6 +144,32 @@ def test_void_and_missing_cells_are_listed_with_their_reason(tmp_path):
     assert "VOID: it gave another digest" in section(text, "cells") and "NOT RUN: there is no such thing here" in section(text, "cells")
 
 
+def test_a_run_of_zeros_and_of_one_process(tmp_path):
+    """No switches at all, one rep and so no interval, one cell and so nothing to compare."""
+    report_data.results(tmp_path / "results.json", only="cpu_queens")
+    document = json.loads((tmp_path / "results.json").read_text())
+    document["benchmarks"] = document["benchmarks"][:1]
+    (rep, *_) = document["benchmarks"][0]["reps"]
+    rep["samples"][0]["usage"].update(nvcsw=0, nivcsw=0)
+    document["benchmarks"][0]["reps"] = [rep]
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    done = gilbench("report", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Least: serial 0 (0 + 0)" in section((tmp_path / "report.html").read_text(), "cost")
+
+
+def test_a_run_without_a_number(tmp_path):
+    report_data.results(tmp_path / "results.json", only="cpu_queens")
+    document = json.loads((tmp_path / "results.json").read_text())
+    for b in document["benchmarks"]:
+        b.update(not_run="nothing runs here", reps=[])
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    assert gilbench("report", tmp_path).returncode == 0
+    text = (tmp_path / "report.html").read_text()
+    Tree(text)
+    assert "NOT RUN: nothing runs here" in text and 'class="plot"' not in text
+
+
 HOSTILE = "<script>alert(1)</script>\"'&{}%s"
 
 
