@@ -16,8 +16,8 @@ set xlabel xname offset 0,0.3
 set format x x1 < 10000 ? "%g" : "%.0s%c"
 set format y y1 < 10000 ? "%g" : "%.0s%c"
 # Four labels or so, wherever the axis begins: steps of 1, 2 or 5 where it is linear or short, else 1, 3, or 1, 2, 3 and 5 in a decade.
-size(r) = 10.0**floor(log10(r / 3))
-nice(r) = r / 3 / size(r) < 1.5 ? size(r) : r / 3 / size(r) < 3.5 ? 2 * size(r) : r / 3 / size(r) < 7.5 ? 5 * size(r) : 10 * size(r)
+size(r) = 10.0**floor(log10(r / 3.0))
+nice(r) = r / 3.0 / size(r) < 1.5 ? size(r) : r / 3.0 / size(r) < 3.5 ? 2 * size(r) : r / 3.0 / size(r) < 7.5 ? 5 * size(r) : 10 * size(r)
 steps(from, to) = to / from < 30 ? "1 2 3 5" : to / from < 1000 ? "1 3" : "1"
 short(from, to) = to / from < 4
 # Room around the marks, in the measure of the axis.
