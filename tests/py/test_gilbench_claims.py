@@ -102,7 +102,7 @@ def test_run_measures_what_the_claim_needs_and_nothing_else(one_block):
     folder, done = one_block
     results = json.load(open(folder / "results.json"))
     assert {(cell["workload"], cell["model"]) for cell in results["benchmarks"]} == {
-        ("cpu_queens", "pthreads"), ("cpu_queens", "serial"), ("cpu_queens", "threads")
+        ("cpu_queens", "pthreads"), ("cpu_queens", "serial"), ("cpu_queens", "threads"), ("cpu_fib", "serial"), ("cpu_fib", "threads")
     }  # fmt: skip
     assert any(cell["id"].endswith(",cores=1") and cell["cores"] == 1 for cell in results["benchmarks"])
     assert results["facts"]["sections"] == "control C1"
@@ -182,6 +182,37 @@ def test_a_run_of_other_things_decides_nothing(tmp_path):
     assert "To measure it: gilbench claims --run --only C1" in done.stdout
     assert gilbench("report", tmp_path / "out").returncode == 0
     assert "## Claims" not in (tmp_path / "out" / "report.md").read_text()
+
+
+LOSES = """[L]
+says = nothing is lost
+[L: lost]
+cells = shr_counter/promise_loop:await/workers=2,lock=0
+statistic = lost_updates
+at_most = 0
+"""
+
+
+def test_a_cell_that_is_void_for_what_it_lost_decides_what_is_lost(tmp_path):
+    (tmp_path / "m.ini").write_text("[run]\nreps = 5\nsamples = 1\nwarmup = 0\n[shr_counter]\nmodels = promise_loop:await\nworkers = 2\nlock = 0\nadds = 50\nops = 4\n")
+    (tmp_path / "r.ini").write_text(LOSES)
+    assert gilbench("run", tmp_path / "m.ini", "-o", tmp_path / "out", "--progress", "none").returncode == 6
+    done = gilbench("claims", tmp_path / "out", "--register", tmp_path / "r.ini", "--strict")
+    assert done.returncode == 0 and re.search(r"REFUTED +lost: 100 \[100, 100\]\.", done.stdout), done.stdout
+
+
+def test_what_is_counted_comes_from_a_table_beside(tmp_path):
+    (tmp_path / "runners").mkdir()
+    (tmp_path / "results").mkdir()
+    register = tmp_path / "runners" / "r.ini"
+    (tmp_path / "results" / "t.tsv").write_text("# counted\nstyle\tsteps\tdepth\nnested\t2\t4\nflat\t2\t1\nnested\t5\t10\n")
+    register.write_text("[T]\nsays = t\n[T: depth]\ntable = t.tsv\ncells = nested\nstatistic = depth\nx = steps\nat_least = 1.5\n")
+    golden = os.path.join(HOME, "tests", "data", "run-1.0.json")
+    done = gilbench("claims", golden, "--register", register)
+    assert done.returncode == 0 and re.search(r"HOLDS +depth: 2\.", done.stdout), done.stderr
+    register.write_text(register.read_text().replace("nested", "flat"))
+    done = gilbench("claims", golden, "--register", register)
+    assert done.returncode == 2 and "has no two rows 'flat' with steps and depth" in done.stderr
 
 
 @pytest.mark.parametrize(
