@@ -105,6 +105,22 @@ def test_g12_a_scripted_stall_is_seen_by_corrected_percentiles_only(tmp_path):
     assert "latency, corrected | latency, uncorrected" in report
 
 
+def test_heavy_requests_are_kept_apart(tmp_path):
+    """Two ops in ten compute for a million steps, in C about a millisecond: the others are a hundred times as fast."""
+    (tmp_path / "m.ini").write_text(
+        "[run]\nreps = 1\nsamples = 1\nwarmup = 0\n[mix_block]\nmodels = pthreads\nevery = 5\nops = 50\n[mix_fibsrv]\nmodels = pthreads\nheavies = 2\nops = 50\n"
+    )
+    done = gilbench("run", tmp_path / "m.ini", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    block, fibsrv = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    for cell, light in ((block, 40), (fibsrv, 50)):
+        sample = cell["reps"][0]["samples"][0]
+        assert sum(count for _, count in sample["latency_ns_hist"]) == light
+        assert sum(count for _, count in sample["latency_heavy_ns_hist"]) >= (10 if cell is block else 2)
+        assert value(cell, "heavy_p50_ns") > value(cell, "uncorrected_p50_ns")
+    assert gilbench("validate", tmp_path / "out" / "results.json").returncode == 0
+
+
 def test_too_few_connections_are_the_clients_fault_and_said(tmp_path):
     """A server that idles 5 ms for each request, one connection, and 1000 requests/s: 200/s at most can be achieved."""
     slow = cell(tmp_path, "stall:each", concurrency=1, rate=1000, ops=200)
