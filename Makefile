@@ -107,7 +107,7 @@ $(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c runners/lo
 	$(program) $(LIBS_workloads)
 $(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c runners/adapters/c_server.c $(CHILD))
 	$(program) $(LIBS_workloads) -pthread
-$(BUILD)/cloop: $(call objects,runners/adapters/c_loop.c runners/adapters/c_loop_server.c runners/adapters/c_server.c $(CHILD)) $(BUILD)/libcploop.a
+$(BUILD)/cloop: $(call objects,runners/adapters/c_loop.c runners/adapters/c_loop_server.c runners/adapters/c_loop_waits.c runners/adapters/c_server.c $(CHILD)) $(BUILD)/libcploop.a
 	$(program) $(LIBS_workloads) $(LIBS_uring) -pthread
 $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
 	$(program) $(LIBS_workloads)

@@ -1,7 +1,8 @@
 /* c_loop.c - the ceiling: cpromise's loop and promises (ext/core) without Python, on one thread.
  *
  * client (io_employee): each connection asks for an id and then for a record, as a chain of
- * promises: a question is a promise, what is done with its answer is the reaction on it.
+ * promises: a question is a promise, what is done with its answer is the reaction on it; in the variant
+ * callback it is called when the answer is there. What waits: c_loop_waits.c.
  * Everything lives in the connection, so a reference needs no count. Servers: c_loop_server.c. */
 #include "c_loop.h"
 #include <arpa/inet.h>
@@ -14,8 +15,6 @@
 #include <unistd.h>
 
 enum { ROOM = RECORD_MAX + 64 };
-
-typedef void (*step_fn)(struct cp_promise *reaction);
 
 struct cp_loop loop;
 
@@ -51,13 +50,16 @@ static const struct cp_host host = {.run = run_job,
                                     .before_wait = around_wait,
                                     .after_wait = around_wait};
 
-/* `reaction` will be run with `step` when `promise`, which is made new, is fulfilled. */
-static void then(struct cp_promise *promise, struct cp_promise *reaction, step_fn step) {
-    cp_promise_init(promise, &loop);
+void loop_react(struct cp_promise *promise, struct cp_promise *reaction, step_fn step) {
     cp_promise_init(reaction, &loop);
     reaction->self.job.kind = CP_HOST;
     reaction->self.ok = (void *)step;
     cp_promise_subscribe(promise, &reaction->self);
+}
+
+void loop_then(struct cp_promise *promise, struct cp_promise *reaction, step_fn step) {
+    cp_promise_init(promise, &loop);
+    loop_react(promise, reaction, step);
 }
 
 static void open_loop(void) {
@@ -84,7 +86,8 @@ void loop_take_over(struct cp_io *io, int fd) {
 
 struct sample {
     uint64_t seed;
-    int64_t ops, employees, taken, done;
+    int64_t ops, employees, chain, taken, done;
+    bool callbacks; /* and no promises: an answer is given to the next step at once */
     struct tally tally;
     struct hist latency;
 };
@@ -96,6 +99,8 @@ struct client {
     struct sample *sample;
     int64_t start_ns;
     uint64_t op;
+    int64_t left; /* steps of the chain behind the record that is asked for */
+    step_fn next;
     size_t used;
     long size; /* of the answer, -1 for none */
     const char *body;
@@ -126,7 +131,10 @@ static int on_read(struct cp_loop *l, struct cp_op *op) {
             child_fail("the store hung up in the middle of an answer");
         client->used += (size_t)op->result;
         if (parse_answer(client)) {
-            cp_promise_settle(&client->answer, CP_FULFILLED, client);
+            if (client->sample->callbacks)
+                client->next(&client->reaction);
+            else
+                cp_promise_settle(&client->answer, CP_FULFILLED, client);
             return 0;
         }
         op->buf = client->bytes + client->used;
@@ -148,7 +156,10 @@ static int on_written(struct cp_loop *l, struct cp_op *op) {
 static void ask(struct client *client, const char *prefix, const char *key, int size,
                 step_fn next) {
     int state, length = (int)strlen(prefix) + size;
-    then(&client->answer, &client->reaction, next);
+    if (client->sample->callbacks)
+        client->next = next;
+    else
+        loop_then(&client->answer, &client->reaction, next);
     client->used = 0;
     client->writing = (struct cp_op){
         .kind = CP_OP_SEND,
@@ -184,11 +195,25 @@ static void finish(struct client *client, enum op_class class, long record) {
     begin_op(client);
 }
 
+static void on_record(struct cp_promise *reaction);
+
+static void ask_for_boss(struct client *client) {
+    static const char mark[] = "\"boss\":";
+    const char *found = memmem(client->body, (size_t)client->size, mark, sizeof mark - 1);
+    if (!found)
+        child_fail("a record names no boss: '%.100s'", client->body);
+    found += sizeof mark - 1;
+    ask(client, "employee:", found, (int)strspn(found, "0123456789"), on_record);
+}
+
 static void on_record(struct cp_promise *reaction) {
     struct client *client = client_of(reaction);
     if (client->size > RECORD_MAX)
         child_fail("a record of %ld bytes; %d are the most", client->size, RECORD_MAX);
-    finish(client, client->size < 0 ? OP_ERROR : OP_HIT, client->size);
+    if (client->size >= 0 && client->left-- > 0)
+        ask_for_boss(client);
+    else
+        finish(client, client->size < 0 ? OP_ERROR : OP_HIT, client->size);
 }
 
 static void on_id(struct cp_promise *reaction) {
@@ -212,6 +237,7 @@ static void begin_op(struct client *client) {
         return;
     client->op = (uint64_t)sample->taken++;
     client->start_ns = now_ns();
+    client->left = sample->chain - 2;
     employee_pick(sample->seed, client->op, sample->employees, client->name, &person);
     ask(client, "employee:id:", client->name, (int)strlen(client->name), on_id);
 }
@@ -240,7 +266,7 @@ static void run_sample(struct sample *sample, struct client *clients, int count)
     child_latency(&sample->latency);
 }
 
-static void run_client(const struct args *args) {
+static void run_client(const struct args *args, bool callbacks) {
     static struct sample sample;
     int count = (int)args_int(args, "concurrency");
     struct client *clients = calloc((size_t)count, sizeof *clients);
@@ -249,6 +275,8 @@ static void run_client(const struct args *args) {
     sample.seed = (uint64_t)args_int(args, "seed");
     sample.ops = args_int(args, "ops");
     sample.employees = args_int(args, "employees");
+    sample.chain = args_int(args, "chain");
+    sample.callbacks = callbacks;
     for (int i = 0; i < count; i++) {
         clients[i].sample = &sample;
         loop_take_over(&clients[i].io, connect_to((int)args_int(args, "store_port")));
@@ -274,7 +302,9 @@ int main(int argc, char **argv) {
     child_begin();
     open_loop();
     if (!strcmp(cmd.args.workload->name, "io_employee"))
-        run_client(&cmd.args);
+        run_client(&cmd.args, !strcmp(cmd.model, "cloop:callback"));
+    else if (!strcmp(cmd.args.workload->kind, "wait"))
+        loop_wait(&cmd.args);
     else if (!strcmp(cmd.args.workload->kind, "server"))
         loop_serve(&cmd.args);
     else

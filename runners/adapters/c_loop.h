@@ -18,6 +18,13 @@ struct alarm {
 void loop_step(void);
 /* The descriptor is the loop's from now on, and does not block. */
 void loop_take_over(struct cp_io *io, int fd);
+/* `reaction`, which is made new, will be run with `step` when `promise` is fulfilled; then: the promise
+ * is made new as well. */
+typedef void (*step_fn)(struct cp_promise *reaction);
+void loop_react(struct cp_promise *promise, struct cp_promise *reaction, step_fn step);
+void loop_then(struct cp_promise *promise, struct cp_promise *reaction, step_fn step);
+/* What waits, from its set-up to bye. */
+void loop_wait(const struct args *args);
 /* A server, from its set-up to bye. */
 void loop_serve(const struct args *args);
 

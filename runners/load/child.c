@@ -120,6 +120,12 @@ enum child_word child_wait(void) {
     child_fail("unknown word from the driver");
 }
 
+void child_look(int64_t tasks) {
+    fprintf(out, "waiting tasks=%" PRId64 "\n", tasks);
+    fflush(out);
+    child_wait();
+}
+
 static void write_sample(int64_t ns, const struct tally *tally) {
     fprintf(out,
             "sample ns=%" PRId64 " ops=%" PRId64 " hit=%" PRId64 " miss=%" PRId64 " error=%" PRId64

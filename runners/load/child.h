@@ -19,6 +19,8 @@ void child_attest(void);
 void child_ready(int port);
 /* Waits for the next word; exits 0 at the end of the file. */
 enum child_word child_wait(void);
+/* In a sample: so many ops wait now. Comes back when the driver has read their memory. */
+void child_look(int64_t tasks);
 void child_sample(int64_t ns, const struct tally *tally);
 /* How a load generator fared in a sample: what tells whether it was the bottleneck itself. */
 struct client_share {
