@@ -3,7 +3,8 @@
  *
  * cpu: `workers` threads take op numbers from one atomic counter; with the variant fresh, a thread
  * for each op, `workers` of which are begun and then joined. server: a thread for each connection,
- * blocking. */
+ * blocking. What waits: c_pthreads_waits.c. */
+#include "c_pthreads.h"
 #include "../../workloads/talk.h"
 #include "c_server.h"
 #include <errno.h>
@@ -302,6 +303,8 @@ int main(int argc, char **argv) {
         run_cpu(&cmd.args, !strcmp(cmd.model, "pthreads:fresh"));
     else if (!strcmp(cmd.args.workload->kind, "server"))
         run_server(&cmd.args);
+    else if (!strcmp(cmd.args.workload->kind, "wait"))
+        run_waits(&cmd.args);
     else
         child_fail("pthreads does not run %s workloads", cmd.args.workload->kind);
     return 0;
