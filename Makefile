@@ -198,8 +198,8 @@ check:  ## Format, warnings as errors under gcc and clang, directions between ro
 	@scripts/check
 
 # ---- Benchmarks
-bench:  ## Set up, build, run MATRIX (default or smoke), plot and report; PYTHONS='python3.12 python3.13t' or auto: on each
-	@scripts/setup --for bench --python "$(PYTHON)"
+bench:  ## Set up, build, run MATRIX (default, smoke or full), plot and report; PYTHONS='python3.12 python3.13t' or auto: on each
+	@scripts/setup --for $(if $(filter full,$(MATRIX)),full,bench) --python "$(PYTHON)"
 	@$(MAKE) --no-print-directory MODE=release all
 	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
 

@@ -1,4 +1,4 @@
-"""asyncio: one loop on one thread; cpu ops through its thread pool. uvloop_.py runs the same on another loop.
+"""asyncio: one loop on one thread; cpu ops through its thread pool. loops.py runs the same on other loops.
 
 asyncio_offload: what requests compute is done by a pool of threads or processes.
 """

@@ -10,7 +10,7 @@
 
 #include "gilbench.h"
 
-enum { INI_KEYS_MAX = 24, INI_SECTIONS_MAX = 128, INI_LINE_MAX = 1024 };
+enum { INI_KEYS_MAX = 24, INI_SECTIONS_MAX = 256, INI_LINE_MAX = 1024 };
 
 struct ini_key {
     char key[GB_NAME_MAX];

@@ -392,13 +392,13 @@ void model_reason(const struct registry *reg, const struct cell *cell, char *tex
     char oldest[GB_NAME_MAX];
     int major = 0, minor = 0, least = 0;
     snprintf(text, room, "%s", refuses(model, cell) ? model->because : model->not_run);
-    if (*text || !next_of_variant(&list, cell->variant, oldest) ||
+    if (refuses(model, cell) || !next_of_variant(&list, cell->variant, oldest) ||
         sscanf(oldest, "3.%d", &least) != 1)
         return;
     sscanf(reg->python_version, "cpython-%d.%d", &major, &minor);
     if (minor < least)
-        snprintf(text, room, "needs Python %.20s or later, this is %.40s", oldest,
-                 reg->python_version);
+        snprintf(text, room, "needs Python %.20s or later, this is %.40s; name one in --pythons",
+                 oldest, reg->python_version);
 }
 
 const struct workload_info *registry_workload(const struct registry *reg, const char *name) {

@@ -80,7 +80,7 @@ def test_g13_1_the_gil_is_on_in_a_free_threaded_build(tmp_path):
 
 
 def test_g13_2_uvloop_was_asked_for_and_asyncio_came(tmp_path):
-    env = changed_home(tmp_path, uvloop_="import common\nfrom asyncio_ import Asyncio\ncommon.main(Asyncio)\n")
+    env = changed_home(tmp_path, loops="import common\nfrom asyncio_ import Asyncio\ncommon.main(Asyncio)\n")
     models = pathlib.Path(env["GILBENCH_HOME"], "runners", "adapters", "models.ini")
     models.write_text(models.read_text().replace("needs = uvloop\n", ""))
     reason = "loop: the adapter attests 'asyncio.unix_events._UnixSelectorEventLoop', expected was 'uvloop.Loop'"
