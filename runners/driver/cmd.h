@@ -41,7 +41,7 @@ void format_value(char *text, size_t room, const struct estimate *estimate,
 /* The parameters of a cell without ops: "workers=2 n=9". */
 void format_params(char *text, size_t room, const struct cell *cell);
 
-/* The table that a run ends with. */
+/* table.c: the table that a run ends with. */
 void print_table(const struct runset *run);
 
 /* The Markdown table of all cells of a workload, with its heading. */

@@ -2,20 +2,18 @@
 #include "cmd.h"
 #include "registry.h"
 #include "shells.h"
+#include "terminal.h"
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 extern const char gb_version[];
 
 /* Of standard output; what is no terminal is read in editors, which are wide enough for 100. */
 static int width(void) {
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 40)
-        return 100;
-    return size.ws_col > 110 ? 110 : size.ws_col;
+    int columns = terminal_width(STDOUT_FILENO, 100);
+    return columns < 40 ? 40 : columns > 110 ? 110 : columns;
 }
 
 void print_usage(FILE *to) {

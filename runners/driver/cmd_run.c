@@ -14,6 +14,7 @@
 #include <fnmatch.h>
 #include <getopt.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -400,6 +401,32 @@ static double time_left(const struct session *s, const struct trial *plan, int c
     return left * passed / took;
 }
 
+/* What the finished processes of a cell say so far: their mean, and half of what lies between the
+ * least and the greatest. No interval: that takes all of them. */
+static void say_seen(struct progress *progress, const struct result *result) {
+    double least = INFINITY, greatest = 0, sum = 0;
+    char rate[32];
+    int n = 0;
+    for (int i = 0; i < result->nreps; i++) {
+        double value = *result->reps[i].void_reason ? 0 : rep_rate(&result->reps[i]);
+        if (!(value > 0))
+            continue;
+        least = fmin(least, value);
+        greatest = fmax(greatest, value);
+        sum += value;
+        n++;
+    }
+    progress->seen[0] = '\0';
+    if (!n)
+        return;
+    format_si(rate, sizeof rate, sum / n);
+    if (n == 1)
+        snprintf(progress->seen, sizeof progress->seen, "%s ops/s", rate);
+    else
+        snprintf(progress->seen, sizeof progress->seen, "%s ops/s +-%.0f %%", rate,
+                 100 * (greatest - least) / 2 / (sum / n));
+}
+
 static int run_trial(struct session *s, const struct trial_context *context,
                      const struct trial *trial, struct err *err) {
     const struct cell *cell = &s->run.results[trial->cell].cell;
@@ -410,6 +437,7 @@ static int run_trial(struct session *s, const struct trial_context *context,
     here.reg = interpreters_of(&s->pythons, &s->reg, cell);
     if (expect(s, trial->cell, err) < 0)
         return -1;
+    say_seen(&s->progress, &s->run.results[trial->cell]);
     progress_now(&s->progress, cell->id);
     start = now_ns();
     rep = trial_run(&here, cell, trial->cell, trial->rep, &s->expected[trial->cell], &complete);

@@ -1,13 +1,13 @@
 /* progress.c - see progress.h. */
 #include "progress.h"
 #include "spawn.h"
+#include "terminal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { BAR = 24, PLAIN_EVERY_S = 10 };
+enum { BAR = 24, NARROW = 100, PLAIN_EVERY_S = 10 };
 
 static bool wants_plain(void) {
     const char *ci = getenv("CI"), *term = getenv("TERM");
@@ -24,6 +24,7 @@ void progress_begin(struct progress *p, enum progress_mode mode, int done, int t
                            .left_s = -1,
                            .unit = "reps"};
     p->bar = mode == PROGRESS_AUTO && !wants_plain();
+    p->colours = terminal_colours(STDERR_FILENO);
 }
 
 /* From the trials of this call: those that a resumed run found done took no time now. */
@@ -37,20 +38,19 @@ static void time_left(const struct progress *p, int first, char *text, size_t ro
         snprintf(text, room, "%d:%02d", left / 60, left % 60);
 }
 
-static int width(void) {
-    struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
-
+/* One line: what runs now is cut off first. On a narrow terminal the bar is half as long. */
 static void draw(struct progress *p, const char *cell) {
     char bar[BAR + 1], eta[16], line[512];
-    int full = p->total ? BAR * p->done / p->total : BAR;
-    memset(bar, '.', BAR);
+    int width = terminal_width(STDERR_FILENO, 80), size = width < NARROW ? BAR / 2 : BAR;
+    int full = p->total ? size * p->done / p->total : size;
+    memset(bar, '.', (size_t)size);
     memset(bar, '#', (size_t)full);
-    bar[BAR] = '\0';
+    bar[size] = '\0';
     time_left(p, p->first, eta, sizeof eta);
-    snprintf(line, sizeof line, "[%s] %d/%d  ETA %s  %s", bar, p->done, p->total, eta, cell);
-    fprintf(stderr, "\r%-*.*s", width() - 1, width() - 1, line);
+    snprintf(line, sizeof line, " %d/%d  ETA %s  %s%s%s", p->done, p->total, eta, p->seen,
+             *p->seen ? "  " : "", cell);
+    fprintf(stderr, "\r%s[%.*s%s]%s%-*.*s", p->colours ? "\033[32m" : "", full, bar, bar + full,
+            p->colours ? "\033[0m" : "", width - size - 3, width - size - 3, line);
     fflush(stderr);
 }
 
@@ -61,7 +61,8 @@ void progress_now(struct progress *p, const char *cell) {
     else if (p->mode != PROGRESS_NONE &&
              now_ns() - p->last_line_ns > PLAIN_EVERY_S * 1000000000LL) {
         time_left(p, p->first, eta, sizeof eta);
-        fprintf(stderr, "%d of %d %s, ETA %s, now %s\n", p->done, p->total, p->unit, eta, cell);
+        fprintf(stderr, "%d of %d %s, ETA %s, now %s%s%s\n", p->done, p->total, p->unit, eta, cell,
+                *p->seen ? ": " : "", p->seen);
         p->last_line_ns = now_ns();
     }
 }
@@ -69,7 +70,8 @@ void progress_now(struct progress *p, const char *cell) {
 void progress_done(struct progress *p, const char *cell, const char *trouble) {
     p->done++;
     if (trouble && p->mode != PROGRESS_NONE)
-        fprintf(stderr, "%sVOID %s: %s\n", p->bar ? "\r\033[K" : "", cell, trouble);
+        fprintf(stderr, "%s%sVOID%s %s: %s\n", p->bar ? "\r\033[K" : "",
+                p->colours ? "\033[31m" : "", p->colours ? "\033[0m" : "", cell, trouble);
     if (p->bar)
         draw(p, cell);
 }

@@ -1,6 +1,7 @@
 """What gilbench tells shells and man of itself. That it names every verb and option is tested in tests/c/test_help.c."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -82,3 +83,24 @@ def test_help_fits_the_terminal_and_is_found_anywhere():
 def test_usage_errors(args):
     done = gilbench(*args)
     assert done.returncode == 2 and done.stdout == "" and "gilbench" in done.stderr.splitlines()[-1]
+
+
+TINY = "[run]\nreps = 2\nsamples = 1\nwarmup = 0\n[cpu_queens]\nmodels = fake:good fake:bad_digest\nworkers = 1\nops = 20\n"
+
+
+@pytest.mark.parametrize("columns, more, coloured", [(80, {}, True), (140, {}, True), (80, {"NO_COLOR": "1"}, False), (80, {"CI": "1"}, False)])
+def test_a_run_on_a_terminal(tmp_path, columns, more, coloured):
+    """The table is aligned and no row with numbers is broken; colours only where they are wanted."""
+    needs("script")
+    (tmp_path / "m.ini").write_text(TINY)
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "CI")}
+    command = f"stty cols {columns}; {GILBENCH} run m.ini -o out"
+    done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, timeout=60, cwd=tmp_path, env={**env, "TERM": "xterm", **more})
+    assert ("\033[3" in done.stdout) == coloured
+    assert ("ETA" in done.stdout) == ("CI" not in more)
+    lines = [re.sub(r"\033\[[0-9;]*[mK]", "", line) for line in done.stdout.splitlines()]
+    head = next(line for line in lines if line.startswith("workload"))
+    good = next(line for line in lines if line.startswith("cpu_queens  fake:good"))
+    bad = next(line for line in lines if line.startswith("cpu_queens  fake:bad_digest") and "VOID: checksum" in line)
+    assert max(len(head), len(good)) <= columns and ("CPU/op" in head) == (columns > 100)
+    assert head.index("ops/s") == re.search(r"\d\S* \[", good).start() == bad.index("VOID")
