@@ -10,19 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESAMPLES = 2000, SAMPLES_MAX = 1000 };
+enum { RESAMPLES = 2000 };
 
 typedef double (*rep_number)(const struct rep *rep);
 
 /* ---- One number of a rep */
 
 static double median_over_samples(const struct rep *rep, double (*number)(const struct sample *)) {
-    double values[SAMPLES_MAX];
+    double *values = malloc((size_t)rep->nsamples * sizeof *values + 1), median = NAN;
     size_t n = 0;
-    for (int i = 0; i < rep->nsamples && n < SAMPLES_MAX; i++)
+    for (int i = 0; values && i < rep->nsamples; i++)
         if (!rep->samples[i].warmup)
             values[n++] = number(&rep->samples[i]);
-    return stats_median(values, n);
+    if (n)
+        median = stats_median(values, n);
+    free(values);
+    return median;
 }
 
 static double sample_rate(const struct sample *s) {

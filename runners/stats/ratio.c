@@ -20,8 +20,7 @@ struct interval stats_bootstrap_ratio(const double *x, size_t nx, const double *
             double below = drawn_median(&rng, x, nx, draw);
             ratios[r] = drawn_median(&rng, y, ny, draw) / below;
         }
-        result.lo = stats_quantile(ratios, (size_t)resamples, (1 - level) / 2);
-        result.hi = stats_quantile(ratios, (size_t)resamples, (1 + level) / 2);
+        stats_middle(ratios, (size_t)resamples, level, &result.lo, &result.hi);
     }
     free(draw);
     free(ratios);

@@ -18,17 +18,43 @@ double stats_sd(const double *x, size_t n) {
     return n > 1 ? sqrt(squares / (double)(n - 1)) : n ? 0 : NAN;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+/* Hoare 1961: x[k] becomes what it would be in order, with none greater before it and none smaller
+ * behind. */
+static void put_in_place(double *x, size_t n, size_t k) {
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        double pivot = x[low + (high - low) / 2];
+        size_t i = low, j = high;
+        for (;; i++, j--) {
+            double swapped = x[i];
+            while (x[i] < pivot)
+                swapped = x[++i];
+            while (x[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            x[i] = x[j];
+            x[j] = swapped;
+        }
+        if (k <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
 }
 
-static double quantile_of_sorted(const double *sorted, size_t n, double p) {
-    double rank = p * (double)(n - 1);
+/* Puts `x` partly in order. */
+static double quantile_of(double *x, size_t n, double p) {
+    double rank = p * (double)(n - 1), next = INFINITY;
     size_t below = (size_t)rank;
     if (below + 1 >= n)
-        return sorted[n - 1];
-    return sorted[below] + (rank - (double)below) * (sorted[below + 1] - sorted[below]);
+        below = n - 1;
+    put_in_place(x, n, below);
+    if (below + 1 == n || rank == (double)below)
+        return x[below];
+    for (size_t i = below + 1; i < n; i++)
+        next = x[i] < next ? x[i] : next;
+    return x[below] + (rank - (double)below) * (next - x[below]);
 }
 
 static int has_nan(const double *x, size_t n) {
@@ -38,15 +64,28 @@ static int has_nan(const double *x, size_t n) {
     return 0;
 }
 
+/* A copy, the caller's; NULL for none, for NaN, and when memory is out. */
+static double *copy_of(const double *x, size_t n) {
+    double *copy;
+    if (!n || has_nan(x, n) || !(copy = malloc(n * sizeof *copy)))
+        return NULL;
+    return memcpy(copy, x, n * sizeof *copy);
+}
+
 double stats_quantile(const double *x, size_t n, double p) {
-    double *sorted, result;
-    if (!n || has_nan(x, n) || !(sorted = malloc(n * sizeof *sorted)))
+    double *copy = copy_of(x, n), result;
+    if (!copy)
         return NAN;
-    memcpy(sorted, x, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, ascending);
-    result = quantile_of_sorted(sorted, n, p);
-    free(sorted);
+    result = quantile_of(copy, n, p);
+    free(copy);
     return result;
+}
+
+void stats_middle(const double *x, size_t n, double level, double *lo, double *hi) {
+    double *copy = copy_of(x, n);
+    *lo = copy ? quantile_of(copy, n, (1 - level) / 2) : NAN;
+    *hi = copy ? quantile_of(copy, n, (1 + level) / 2) : NAN;
+    free(copy);
 }
 
 double stats_median(const double *x, size_t n) {

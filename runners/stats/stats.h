@@ -25,6 +25,8 @@ double stats_sd(const double *x, size_t n);
  * NaN when memory is out. */
 double stats_quantile(const double *x, size_t n, double p);
 double stats_median(const double *x, size_t n);
+/* The quantiles between which the middle `level` of the values lies: 0.95 cuts 2.5 % off either end. */
+void stats_middle(const double *x, size_t n, double level, double *lo, double *hi);
 /* Median absolute deviation from the median, not scaled. */
 double stats_mad(const double *x, size_t n);
 
