@@ -56,6 +56,15 @@ static int note_build(struct pair_state *state, int arm, const struct attest *at
                    attest->build, build->build_id);
 }
 
+/* Whether this benchmark has been measured before: what is refused then is no matter of how it is
+ * set up. */
+static bool ran_before(const struct ab_benchmark *benchmark) {
+    for (int i = 0; i < benchmark->npairs; i++)
+        if (!benchmark->pairs[i].failed)
+            return true;
+    return false;
+}
+
 static int open_arm(struct pair_state *state, int arm, struct err *err) {
     struct ab_pair *pair = state->pair;
     struct ab_side *side = &pair->sides[arm];
@@ -70,8 +79,11 @@ static int open_arm(struct pair_state *state, int arm, struct err *err) {
                                .store = state->context->store};
     state->subjects[arm] = subject_open(&state->trials[arm], &state->benchmark->cell,
                                         &state->benchmark->expect, &options, &why);
-    if (!state->subjects[arm])
+    if (!state->subjects[arm]) {
+        if (!strncmp(why.text, "affinity", 8) && ran_before(state->benchmark))
+            why.code = GB_RUNTIME; /* a core went away while it started */
         return blame(state, arm, &why, err);
+    }
     rep = subject_rep(state->subjects[arm]);
     side->attest = rep->at_ready;
     side->startup_ns = rep->startup_ns;
