@@ -61,8 +61,9 @@ PARAMS = {
     "io_log": {"ops": 20, "bytes": 100},
 }
 KIND = {workload: importlib.import_module(workload).KIND for workload in PARAMS}
-# What adapters do for these they do for io_http: one adapter a language is enough.
-LIKE_HTTP, SPEAKERS = ("mix_cross", "mix_fibsrv", "mix_block"), ("threads", "node:promise", "pthreads")
+# What adapters do for these they do for io_http or io_echo: one a language is enough, and one for each place where something computes.
+ONLY = dict.fromkeys(["mix_cross", "mix_fibsrv", "mix_block"], ("threads", "node:promise", "pthreads"))
+ONLY["mix_convoy"] = ("threads", "promise:await", "procs:spawn", "interp", "node:worker_threads", "pthreads", "cloop")
 START = {"dask": "spawn", "mpi": "spawn", "promise:process": "spawn", "asyncio_offload:process": "spawn", "threads_offload:process": "spawn", "procs:cold": "exec"}
 # Every workload runs on these, so in every language; and what workers share on all kinds of workers.
 EVERYWHERE = {"cpu": "serial pthreads node:promise", "client": "serial cloop node:promise"}
@@ -141,7 +142,7 @@ def is_telling(model, workload):
     """Whether a pair shows what others do not: a model with one workload of a kind, or a workload in another language."""
     kind = KIND[workload]
     if kind == "server":
-        return supports(model, workload) and (workload not in LIKE_HTTP or model in SPEAKERS)
+        return supports(model, workload) and (workload not in ONLY or model in ONLY[workload])
     if kind == "wait" or workload == "io_fanout":  # each model waits in its own way; asyncio's programs are the same on other loops
         return supports(model, workload) and (workload == first(model, kind) or not model.startswith(("uvloop", "rloop")))
     more = EVERYWHERE[kind].split() + (SHARING.split() if workload.startswith("shr_") else [])
