@@ -37,7 +37,7 @@ static const char help[] =
     "      --no-control      no second build of BASE as a null control: for tests\n"
     "      --strict          inconclusive is an error\n"
     "      --seed N          of the plan and the intervals\n"
-    "      --store embedded|redis  for client workloads\n"
+    "      --store embedded|redis|postgres  for client workloads\n"
     "      --python EXE      interpreter for both (default: $PYTHON or python3)\n"
     "      --base-python EXE  interpreter for BASE alone\n"
     "      --cand-python EXE  interpreter for CAND alone\n"

@@ -36,7 +36,7 @@ static const char help[] =
     "      --reps N        processes for each cell, instead of the matrix' number\n"
     "      --seed N        of data, plan and intervals, instead of the matrix' number\n"
     "      --timeout S     for each sample and each set-up, instead of the matrix' number\n"
-    "      --store embedded|redis  for client workloads\n"
+    "      --store embedded|redis|postgres  for client workloads\n"
     "      --python EXE    interpreter to measure (default: $PYTHON or python3)\n"
     "      --workload FILE  a workload of your own: see docs/examples/my_workload.py; without a "
     "matrix, "
