@@ -321,7 +321,7 @@ struct extent panel_extent(const struct panel *panel) {
 }
 
 bool is_tie(const struct estimate *a, const struct estimate *b) {
-    return a->lo <= b->hi && b->lo <= a->hi;
+    return a->n < 2 || b->n < 2 || (a->lo <= b->hi && b->lo <= a->hi);
 }
 
 bool is_python(const struct result *result) {

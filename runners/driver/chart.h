@@ -106,7 +106,7 @@ double panel_unit(const struct panel *panel); /* by which values are divided for
 /* Whether the process was a Python, whose models are ranked among themselves. */
 bool is_python(const struct result *result);
 
-/* Whether the intervals of the two share a number: neither is said to be better. */
+/* Whether the intervals of the two share a number, or one process has none: neither is said to be better. */
 bool is_tie(const struct estimate *a, const struct estimate *b);
 
 /* chart_answer.c: a sentence or a few, without markup. */
