@@ -3,6 +3,7 @@
 import asyncio
 import configparser
 import contextlib
+import functools
 import importlib
 import importlib.util
 import os
@@ -71,6 +72,7 @@ SHARING = "threads procs:spawn promise:await promise_loop:await asyncio_loop:tas
 WIDTH = {"cpu": "workers", "client": "concurrency", "server": "concurrency", "wait": "concurrency"}
 
 
+@functools.cache
 def register():
     models = configparser.ConfigParser()
     models.read(ADAPTERS / "models.ini")
@@ -454,6 +456,30 @@ def test_cheating_gives_another_digest(ops, tmp_path):
     with Child([sys.executable, str(program)], "cpu_queens", "cheat", **PARAMS["cpu_queens"]) as cheat:
         cheat.ready()
         assert cheat.sample()[0]["digest"] != expected("cpu_queens")["digest"]
+
+
+SEEDLESS = "cpu_queens mix_fibsrv io_timer mem_wait io_file io_log"  # their answers are the same for every seed
+OPLESS = "mix_fibsrv"  # and these for every op: the load generator compares each answer with its request
+
+
+def would_pass(workload, cheat):
+    return workload in (SEEDLESS if cheat == "other_seed" else OPLESS if cheat == "renumbers" else "").split()
+
+
+@pytest.mark.parametrize("cheat", ["other_seed", "leaves_out", "repeats", "other_ops", "renumbers"])
+@pytest.mark.parametrize("workload", PARAMS)
+def test_every_workload_tells_who_did_other_ops(workload, cheat):
+    """The fake says the right number of ops and classes, for answers that were not asked for."""
+    with start(f"fake:{cheat}", workload, **PARAMS[workload]) as child:
+        child.ready()
+        sample, wanted = child.sample()[0], reference(workload, **PARAMS[workload])
+        assert int(sample["ops"]) == PARAMS[workload]["ops"]
+        assert (sample["digest"] == wanted["digest"]) == would_pass(workload, cheat)
+
+
+def test_every_workload_is_among_them():
+    listed = subprocess.run([BUILD / "reference", "list"], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in listed.splitlines()} == set(PARAMS)
 
 
 def test_a_changed_result_gives_another_digest():
