@@ -6,6 +6,7 @@
  * blocking. What waits: c_pthreads_waits.c. */
 #include "c_pthreads.h"
 #include "../../workloads/talk.h"
+#include "../load/laps.h"
 #include "c_server.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,13 +20,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RESULT_ROOM = 64 }; /* more than any result of a cpu workload */
+enum {
+    RESULT_ROOM = 64, /* more than any result of a cpu workload */
+    NOTE_HEAD = 10,   /* of a note: id, class, size; the result follows */
+    NOTES_FIRST = 1 << 14,
+    NOTES_MOST = 1 << 22,
+};
 
 struct worker {
     pthread_t thread;
     struct pool *pool;
     struct tally tally;
     struct hist latency;
+    struct laps laps;
+    unsigned char *notes; /* what came of the ops, for when the clock has stopped */
+    size_t noted, room;
     uint64_t id; /* fresh: of the one op that it does, and what came of it */
     int64_t start_ns;
     enum op_class class;
@@ -44,19 +53,60 @@ struct pool {
 
 /* ---- cpu */
 
+/* All notes into the tally. */
+static void settle_notes(struct worker *worker) {
+    for (size_t at = 0; at < worker->noted;) {
+        const unsigned char *note = worker->notes + at;
+        uint64_t id;
+        memcpy(&id, note, sizeof id);
+        tally_add(&worker->tally, id, (enum op_class)note[8], note + NOTE_HEAD, note[9]);
+        at += NOTE_HEAD + note[9];
+    }
+    worker->noted = 0;
+}
+
+/* Where notes have no more room than they may, they are settled while the clock runs. */
+static void make_room(struct worker *worker) {
+    size_t room = worker->room ? 2 * worker->room : NOTES_FIRST;
+    unsigned char *more = room <= NOTES_MOST ? realloc(worker->notes, room) : NULL;
+    if (!more && !worker->notes)
+        child_fail("out of memory for results");
+    if (more) {
+        worker->notes = more;
+        worker->room = room;
+    } else {
+        settle_notes(worker);
+    }
+}
+
+static void run_op(struct worker *worker, uint64_t id) {
+    unsigned char *note;
+    enum op_class class;
+    size_t size;
+    if (worker->noted + NOTE_HEAD + RESULT_ROOM > worker->room)
+        make_room(worker);
+    note = worker->notes + worker->noted;
+    class = worker->pool->workload->op(worker->pool->state, id, note + NOTE_HEAD, &size);
+    memcpy(note, &id, sizeof id);
+    note[8] = (unsigned char)class;
+    note[9] = (unsigned char)size;
+    worker->noted += NOTE_HEAD + size;
+}
+
 static void run_ops(struct worker *worker) {
     struct pool *pool = worker->pool;
-    unsigned char result[RESULT_ROOM];
-    size_t size;
+    struct laps *laps = &worker->laps;
     int64_t id;
     worker->tally = (struct tally){0};
     memset(&worker->latency, 0, sizeof worker->latency);
     while ((id = atomic_fetch_add(&pool->next, 1)) < pool->ops) {
-        int64_t start = now_ns();
-        enum op_class class = pool->workload->op(pool->state, (uint64_t)id, result, &size);
-        hist_add(&worker->latency, (uint64_t)(now_ns() - start));
-        tally_add(&worker->tally, (uint64_t)id, class, result, size);
+        if (laps_begins(laps))
+            laps_begin(laps, now_ns());
+        run_op(worker, (uint64_t)id);
+        if (laps_ends(laps))
+            laps_end(laps, now_ns(), &worker->latency);
     }
+    laps_close(laps, now_ns(), &worker->latency);
 }
 
 static void *worker_main(void *arg) {
@@ -84,6 +134,7 @@ static void run_sample(struct pool *pool, struct worker *workers, int count) {
     pthread_barrier_wait(&pool->end);
     ns = now_ns() - start;
     for (int i = 0; i < count; i++) {
+        settle_notes(&workers[i]);
         tally_merge(&tally, &workers[i].tally);
         hist_merge(&latency, &workers[i].latency);
     }
@@ -148,6 +199,7 @@ static struct worker *start_workers(struct pool *pool, int count) {
     pthread_barrier_init(&pool->end, NULL, (unsigned)count + 1);
     for (int i = 0; i < count; i++) {
         workers[i].pool = pool;
+        laps_init(&workers[i].laps);
         if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]))
             child_fail("cannot start thread %d of %d", i + 1, count);
     }
@@ -157,8 +209,10 @@ static struct worker *start_workers(struct pool *pool, int count) {
 static void end_workers(struct pool *pool, struct worker *workers, int count) {
     pool->over = true;
     pthread_barrier_wait(&pool->start);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         pthread_join(workers[i].thread, NULL);
+        free(workers[i].notes);
+    }
     free(workers);
 }
 

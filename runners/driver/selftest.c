@@ -203,13 +203,10 @@ static void print_power(FILE *out, const struct selftest *s) {
 static void print_cost(FILE *out, const struct selftest_cost *c) {
     if (!c->rounds)
         return;
-    fprintf(out,
-            "  an empty op in the loop in C: %.1f ns of CPU time (95 %% of rounds: up to %.1f)\n",
+    fprintf(out, "  an empty op in the loop in C: %.1f ns (95 %% of rounds: up to %.1f)\n",
             c->op_ns, c->op95_ns);
     fprintf(out, "  a pair of time stamps: %.1f ns (up to %.1f)\n", c->stamps_ns, c->stamps95_ns);
-    fprintf(out,
-            "  reading counters and samples takes the driver %.3f %% of a slice (up to %.3f %%), "
-            "beside its clock\n",
+    fprintf(out, "  while a slice runs, the driver uses %.4f %% of a core (up to %.4f %%)\n",
             100 * c->share, 100 * c->share95);
 }
 

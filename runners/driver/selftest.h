@@ -65,7 +65,7 @@ struct selftest_cost {
     int rounds;
     double stamps_ns, stamps95_ns; /* a pair of time stamps */
     double op_ns, op95_ns; /* an empty op in the loop in C: pthreads, cpu_grain of 0 steps */
-    double share, share95; /* of a slice: CPU time of the driver, to read counters and samples */
+    double share, share95; /* of a slice: CPU time of the driver while it runs */
 };
 
 /* Runs killed at random points and resumed. */

@@ -9,8 +9,12 @@
 
 enum { ROUNDS_MOST = 100, STAMPS = 200000 };
 
-static const char empty_ops[] = "[run]\ntimeout_s = 30\n[cpu_grain]\nmodels = pthreads\nsteps = 0\n"
-                                "workers = 1\nops = 1000000\n";
+/* An op that does nothing, and one of about a microsecond in a slice of the usual length. */
+static const char cells[] = "[run]\ntimeout_s = 30\n"
+                            "[cpu_grain: empty]\nmodels = pthreads\nsteps = 0\nworkers = 1\n"
+                            "ops = 200000\n"
+                            "[cpu_grain: slice]\nmodels = pthreads\nsteps = 1000\nworkers = 1\n"
+                            "ops = 70000\n";
 
 static double own_cpu_ns(void) {
     struct timespec t;
@@ -18,7 +22,7 @@ static double own_cpu_ns(void) {
     return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
 }
 
-/* CPU time throughout: what others do on these cores is no cost of ours. */
+/* CPU time: what others do on these cores is no cost of ours. */
 static double time_stamps(void) {
     double start = own_cpu_ns();
     int64_t sum = 0;
@@ -30,34 +34,47 @@ static double time_stamps(void) {
     return (own_cpu_ns() - start) / STAMPS;
 }
 
-/* One slice: CPU time an op, and the driver's own as a share of the slice. */
+/* One slice: ns an op, and the driver's CPU time while it ran as a share of it. */
 static int round_of(struct subject *subject, double *op_ns, double *share, struct err *err) {
     struct sample sample;
-    double before = own_cpu_ns();
     if (subject_sample(subject, &sample, err) < 0)
         return -1;
-    *share = (own_cpu_ns() - before) / (double)sample.ns;
-    *op_ns = (double)sample.usage.cpu_ns / (double)sample.ops;
+    *share = (double)sample.driver_ns / (double)sample.ns;
+    *op_ns = (double)sample.ns / (double)sample.ops;
     sample_free(&sample);
     return 0;
 }
 
-static int rounds(const struct selftest_run *run, const struct cell *cell,
-                  const struct expectation *expect, struct selftest_cost *cost, struct err *err) {
+/* `n` rounds of a cell, after those in which it gets warm. */
+static int time_cell(const struct selftest_run *run, const struct cell *cell, int n, double *op_ns,
+                     double *share, struct err *err) {
     struct trial_context context = {.reg = run->reg, .peer_reg = run->reg, .machine = run->machine};
     struct subject_options options = {.hash_seed = 1};
-    struct subject *subject = subject_open(&context, cell, expect, &options, err);
-    double stamps[ROUNDS_MOST], ops[ROUNDS_MOST], shares[ROUNDS_MOST], warm[2];
+    struct expectation expect;
+    struct subject *subject;
+    int failed = 0;
+    if (*cell->not_run)
+        return err_set(err, GB_NOTHING, "overhead: %.200s", cell->not_run);
+    if (registry_expect(run->reg, cell, &expect, err) < 0 ||
+        !(subject = subject_open(&context, cell, &expect, &options, err)))
+        return -1;
+    for (int i = -WARMUP_LEAST; i < n && !failed; i++)
+        failed = round_of(subject, &op_ns[i < 0 ? 0 : i], &share[i < 0 ? 0 : i], err);
+    if (!failed)
+        return subject_close(subject, err);
+    subject_kill(subject);
+    return -1;
+}
+
+static int measure(const struct selftest_run *run, const struct matrix *matrix,
+                   struct selftest_cost *cost, struct err *err) {
+    double stamps[ROUNDS_MOST], ops[ROUNDS_MOST], shares[ROUNDS_MOST], unused[ROUNDS_MOST];
     int n = run->runs < ROUNDS_MOST ? run->runs : ROUNDS_MOST;
     size_t count = (size_t)n;
-    int failed = subject ? round_of(subject, &warm[0], &warm[1], err) : -1;
-    for (int i = 0; i < n && !failed; i++) {
+    for (int i = 0; i < n; i++)
         stamps[i] = time_stamps();
-        failed = round_of(subject, &ops[i], &shares[i], err);
-    }
-    if (subject && failed)
-        subject_kill(subject);
-    if (failed || subject_close(subject, err) < 0)
+    if (time_cell(run, &matrix->cells[0], n, ops, unused, err) < 0 ||
+        time_cell(run, &matrix->cells[1], n, unused, shares, err) < 0)
         return -1;
     *cost = (struct selftest_cost){.rounds = n,
                                    .stamps_ns = stats_median(stamps, count),
@@ -71,14 +88,9 @@ static int rounds(const struct selftest_run *run, const struct cell *cell,
 
 int selftest_cost(struct selftest_run *run, struct selftest *to, struct err *err) {
     struct matrix matrix = {0};
-    struct expectation expect;
-    int failed = matrix_parse(&matrix, "overhead", empty_ops, run->reg, err);
-    if (!failed && *matrix.cells[0].not_run)
-        failed = err_set(err, GB_NOTHING, "overhead: %.200s", matrix.cells[0].not_run);
-    if (!failed && registry_expect(run->reg, &matrix.cells[0], &expect, err) == 0)
-        failed = rounds(run, &matrix.cells[0], &expect, &to->cost, err);
-    else
-        failed = -1;
+    int failed = matrix_parse(&matrix, "overhead", cells, run->reg, err);
+    if (!failed)
+        failed = measure(run, &matrix, &to->cost, err);
     matrix_free(&matrix);
     selftest_stamp(&to->cost_at);
     return failed;

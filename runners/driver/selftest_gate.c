@@ -266,11 +266,13 @@ static int count_instructions(struct selftest_run *run, struct spec spec, double
                               struct err *err) {
     struct ab_result *result = calloc(1, sizeof *result);
     const struct ab_benchmark *b;
+    char name[80];
     int failed;
     *share = NAN;
     if (!result)
         return err_set(err, GB_RUNTIME, "out of memory");
-    spec.name = "instructions";
+    snprintf(name, sizeof name, "instructions-%.60s", spec.name);
+    spec.name = name;
     spec.ir = AB_IR_ONLY;
     failed = run_gate(run, &spec, result, err);
     b = result->benchmarks;

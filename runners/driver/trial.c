@@ -283,16 +283,26 @@ static int await_sample(struct trial_state *state, struct child *measured, struc
     }
 }
 
+static int64_t own_cpu_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static int take_sample(struct trial_state *state, struct sample *taken, struct err *err) {
     struct child *measured = state->cell->kind == GB_SERVER ? &state->peer : &state->adapter;
     struct reading before, after;
     struct waiting waiting;
     struct sample sample;
+    int64_t own_ns;
     meter_read(&before, state->adapter.pid);
+    own_ns = own_cpu_ns();
     if (child_say(measured, "go\n", err) < 0 || await_sample(state, measured, &waiting, err) < 0)
         return -1;
+    own_ns = own_cpu_ns() - own_ns;
     sample = measured->message.sample;
     sample.waiting = waiting;
+    sample.driver_ns = own_ns;
     if (take_latencies(state, measured, &sample, err) < 0 ||
         check_sample(state, &sample, err) < 0) {
         sample_free(&sample);
