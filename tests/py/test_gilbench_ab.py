@@ -420,7 +420,7 @@ def test_a_budget_is_kept(tmp_path):
 MAKEFILE = """OBJECTS := $(patsubst %.c,%.o,runners/adapters/fake.c runners/load/child.c runners/stats/hist.c \\
   $(filter-out workloads/reference.c,$(wildcard workloads/*.c)))
 ext: ; mkdir -p build/release/python
-build/release/fake: $(OBJECTS) ; mkdir -p build/release; $(CC) $^ -o $@ -lcrypto -lm
+build/release/fake: $(OBJECTS) ; mkdir -p build/release; $(CC) $^ -o $@ -lcrypto -lz -lm
 build/release/pthreads: build/release/fake ; cp $< $@
 %.o: %.c ; $(CC) -O1 -D_GNU_SOURCE -c $< -o $@
 """

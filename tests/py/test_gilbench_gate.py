@@ -481,7 +481,7 @@ def repository(tmp_path_factory):
         git(clone, "checkout", "-q", "-b", branch, "main")
         path = clone / file
         text = path.read_text()
-        mark = "        enum op_class class = pool->workload->op("
+        mark = "        run_op(worker, (uint64_t)id);\n"
         path.write_text(text.replace(mark, PADDED + mark) if branch == "slower" else text + "\nOne line more.\n")
         assert path.read_text() != text
         git(clone, "commit", "-qam", branch)
