@@ -104,7 +104,7 @@ struct sample {
     int64_t lost; /* updates of what workers share; any makes the sample void */
     uint64_t digest;
     struct usage usage; /* of the subject's tree during this sample */
-    int64_t driver_ns; /* CPU time of this program from go to the sample's line; not kept */
+    int64_t driver_ns;  /* CPU time of this program from go to the sample's line; not kept */
     struct client client;
     struct waiting waiting; /* of the moment when most ops waited */
     struct hist *hist;      /* uncorrected: from when each op was begun; owned; NULL if none came */
