@@ -4,9 +4,9 @@
 #include "ab.h"
 #include "drop.h"
 #include "facts.h"
+#include "json_file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,30 +259,10 @@ static json_t *result_json(const struct ab_result *result) {
 }
 
 int ab_results_write(const char *path, const struct ab_result *result, struct err *err) {
-    char temporary[GB_PATH_MAX + 64];
-    json_t *object = result_json(result);
-    FILE *file;
-    int failed;
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    file = fopen(temporary, "w");
-    failed = !file || json_dumpf(object, file, JSON_COMPACT) < 0 || fputc('\n', file) == EOF ||
-             fflush(file) == EOF || (fsync(fileno(file)) < 0 && errno != EINVAL);
-    json_decref(object);
-    if (file && fclose(file) == EOF)
-        failed = 1;
-    if (!failed && rename(temporary, path) == 0)
-        return 0;
-    err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
-    unlink(temporary);
-    return -1;
+    return json_save(path, result_json(result), JSON_COMPACT, err);
 }
 
 /* ---- In */
-
-static void read_text(const json_t *object, const char *key, char *to, size_t room) {
-    const char *text = json_string_value(json_object_get(object, key));
-    snprintf(to, room, "%s", text ? text : "");
-}
 
 static int64_t read_whole(const json_t *object, const char *key) {
     return (int64_t)json_integer_value(json_object_get(object, key));
@@ -304,7 +284,7 @@ static void read_plan(const json_t *object, struct ab_plan *plan) {
     plan->slice_ms = (int)read_whole(object, "slice_ms");
     plan->arms = (int)read_whole(object, "arms");
     plan->confirm = json_is_true(json_object_get(object, "confirm"));
-    read_text(object, "ir", ir, sizeof ir);
+    TEXT(object, "ir", ir);
     for (int i = 0; i < 3; i++)
         if (!strcmp(ir, ir_modes[i]))
             plan->ir = (enum ab_ir_mode)i;
@@ -314,14 +294,14 @@ static void read_plan(const json_t *object, struct ab_plan *plan) {
 
 static void read_arm(const json_t *object, struct ab_arm *arm) {
     const json_t *builds = json_object_get(object, "builds");
-    read_text(object, "spec", arm->spec, sizeof arm->spec);
-    read_text(object, "kind", arm->kind, sizeof arm->kind);
-    read_text(object, "git", arm->git, sizeof arm->git);
+    TEXT(object, "spec", arm->spec);
+    TEXT(object, "kind", arm->kind);
+    TEXT(object, "git", arm->git);
     for (size_t i = 0; i < json_array_size(builds) && i < AB_BUILDS_MAX; i++) {
         const json_t *from = json_array_get(builds, i);
         struct ab_build *build = &arm->builds[arm->nbuilds++];
-        read_text(from, "id", build->id, sizeof build->id);
-        read_text(from, "path", build->target, sizeof build->target);
+        TEXT(from, "id", build->id);
+        TEXT(from, "path", build->target);
         build->link_seed = (uint64_t)read_whole(from, "link_seed");
     }
 }
@@ -339,9 +319,9 @@ static int read_header(const json_t *object, struct ab_result *result, struct er
                      *text = json_string_value(json_object_get(object, "matrix_text"));
     if (!name || strcmp(name, schema) || !text)
         return err_set(err, GB_USAGE, "it is no journal of `gilbench ab`");
-    read_text(object, "run_id", run->run_id, sizeof run->run_id);
-    read_text(object, "created_utc", run->created_utc, sizeof run->created_utc);
-    read_text(object, "matrix", run->matrix_name, sizeof run->matrix_name);
+    TEXT(object, "run_id", run->run_id);
+    TEXT(object, "created_utc", run->created_utc);
+    TEXT(object, "matrix", run->matrix_name);
     if (!(run->matrix_text = strdup(text)))
         return err_set(err, GB_RUNTIME, "out of memory");
     json_object_foreach((json_t *)facts, key, value) fact_add(run, key, json_string_value(value));
@@ -369,31 +349,31 @@ static void read_side(const json_t *object, struct ab_side *side) {
                 json_array_get(json_object_get(object, columns[c].key), (size_t)i));
     side->startup_ns = read_whole(object, "startup_ns");
     side->warmup = (int)read_whole(warm, "n");
-    read_text(warm, "state", state, sizeof state);
+    TEXT(warm, "state", state);
     for (int s = WARMUP_MORE; s <= WARMUP_NO_STEADY; s++)
         if (!strcmp(state, warmup_name((enum warmup_state)s)))
             side->warm = (enum warmup_state)s;
-    read_text(a, "gil", side->attest.gil, sizeof side->attest.gil);
-    read_text(a, "runtime", side->attest.runtime, sizeof side->attest.runtime);
-    read_text(a, "loop", side->attest.loop, sizeof side->attest.loop);
-    read_text(a, "interp", side->attest.interp, sizeof side->attest.interp);
-    read_text(a, "affinity", side->attest.affinity, sizeof side->attest.affinity);
-    read_text(a, "build", side->attest.build, sizeof side->attest.build);
-    read_text(a, "start_method", side->attest.start_method, sizeof side->attest.start_method);
+    TEXT(a, "gil", side->attest.gil);
+    TEXT(a, "runtime", side->attest.runtime);
+    TEXT(a, "loop", side->attest.loop);
+    TEXT(a, "interp", side->attest.interp);
+    TEXT(a, "affinity", side->attest.affinity);
+    TEXT(a, "build", side->attest.build);
+    TEXT(a, "start_method", side->attest.start_method);
 }
 
 static int read_pair(const json_t *object, const struct ab_result *result, struct ab_pair *pair) {
     const json_t *builds = json_object_get(object, "builds");
     pair->stage = (int)read_whole(object, "stage");
     pair->index = (int)read_whole(object, "i");
-    read_text(object, "order", pair->order, sizeof pair->order);
+    TEXT(object, "order", pair->order);
     pair->hash_seed = (uint64_t)read_whole(object, "hashseed");
     pair->pad_b = (unsigned)read_whole(object, "pad_b");
     pair->first_core = (int)read_whole(object, "first_core");
     pair->duration_ns = read_whole(object, "duration_ns");
     pair->failed = json_is_true(json_object_get(object, "failed"));
     pair->disturbed = json_is_true(json_object_get(object, "disturbed"));
-    read_text(object, "dropped", pair->dropped, sizeof pair->dropped);
+    TEXT(object, "dropped", pair->dropped);
     for (int arm = 0; arm < result->plan.arms; arm++) {
         pair->builds[arm] = build_by_id(json_string_value(json_array_get(builds, (size_t)arm)));
         if (pair->builds[arm] < 0)
@@ -406,8 +386,8 @@ static int read_pair(const json_t *object, const struct ab_result *result, struc
 static void read_benchmark(const json_t *line, struct ab_benchmark *b) {
     const json_t *ir = json_object_get(line, "ir");
     b->ops = read_whole(line, "ops");
-    read_text(line, "note", b->note, sizeof b->note);
-    read_text(line, "invalid", b->invalid, sizeof b->invalid);
+    TEXT(line, "note", b->note);
+    TEXT(line, "invalid", b->invalid);
     b->nir = (int)json_array_size(json_object_get(ir, "A"));
     b->nir = b->nir > AB_IR_MAX ? AB_IR_MAX : b->nir;
     for (int arm = 0; arm < 2; arm++)

@@ -3,16 +3,10 @@
 #include "ab_read.h"
 #include "document.h"
 #include "facts.h"
-#include <jansson.h>
+#include "json_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void text_of(const json_t *object, const char *key, char *to, size_t room) {
-    const char *text = json_string_value(json_object_get(object, key));
-    snprintf(to, room, "%s", text ? text : "");
-}
-#define TEXT(object, key, to) text_of(object, key, to, sizeof(to))
 
 static int whole(const json_t *object, const char *key) {
     return (int)json_integer_value(json_object_get(object, key));

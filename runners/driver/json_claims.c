@@ -1,8 +1,8 @@
 /* json_claims.c - the claim board for machines: schema gilbench/claims, results/claims.schema.json. */
 #include "claims.h"
 #include "facts.h"
+#include "json_file.h"
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -61,7 +61,6 @@ static json_t *machine_json(const struct runset *run) {
 
 int claims_json(FILE *out, const struct claim_board *board, struct err *err) {
     json_t *controls = json_array(), *claims = json_array(), *object;
-    int failed;
     for (int i = 0; i < board->ncontrols; i++)
         json_array_append_new(controls, decision_json(board, &board->controls[i]));
     for (int i = 0; i < board->ndecisions; i++)
@@ -70,7 +69,7 @@ int claims_json(FILE *out, const struct claim_board *board, struct err *err) {
                        "1.0", "run_id", board->run->run_id, "created_utc", board->run->created_utc,
                        "machine", machine_json(board->run), "columns", columns_json(board),
                        "controls", controls, "claims", claims);
-    failed = !object || json_dumpf(object, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF;
-    json_decref(object);
-    return failed ? err_set(err, GB_RUNTIME, "cannot write the claims: %s", strerror(errno)) : 0;
+    if (json_print(out, object, JSON_INDENT(2)) == 0)
+        return 0;
+    return err_set(err, GB_RUNTIME, "cannot write the claims: %s", strerror(errno));
 }

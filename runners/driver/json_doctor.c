@@ -1,6 +1,6 @@
 /* json_doctor.c - what the doctor found, for machines. */
 #include "doctor.h"
-#include <jansson.h>
+#include "json_file.h"
 #include <math.h>
 
 static json_t *number(double value) {
@@ -48,7 +48,5 @@ int doctor_json(const struct doctor *doctor, FILE *to) {
                   doctor->together > 0 ? json_real(doctor->together) : json_null(), "mode",
                   doctor->mode ? json_string(doctor->mode) : json_null(), "slice_ms",
                   doctor->slice_ms ? json_integer(doctor->slice_ms) : json_null());
-    int failed = json_dumpf(object, to, JSON_INDENT(2)) < 0 || fputc('\n', to) == EOF;
-    json_decref(object);
-    return failed ? -1 : 0;
+    return json_print(to, object, JSON_INDENT(2));
 }

@@ -2,16 +2,16 @@
 #include "../stats/stats.h"
 #include "export.h"
 #include "facts.h"
+#include "json_file.h"
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 int export_json(FILE *out, json_t *object, struct err *err) {
-    int failed = !object || json_dumpf(object, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF;
-    json_decref(object);
-    return failed ? err_set(err, GB_RUNTIME, "cannot write: %s", strerror(errno)) : 0;
+    if (json_print(out, object, JSON_INDENT(2)) == 0)
+        return 0;
+    return err_set(err, GB_RUNTIME, "cannot write: %s", strerror(errno));
 }
 
 static double seconds_per_op(const struct sample *s) {

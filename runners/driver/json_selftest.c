@@ -1,9 +1,9 @@
 /* json_selftest.c - what a selftest found, as JSON and back, and the comparison of results that a
  * resumed run is held to. */
 #include "document.h"
+#include "json_file.h"
 #include "selftest.h"
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,36 +95,14 @@ static json_t *selftest_json(const struct selftest *s) {
 }
 
 int selftest_dump(FILE *out, const struct selftest *s) {
-    json_t *object = selftest_json(s);
-    int failed = json_dumpf(object, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF ||
-                 fflush(out) == EOF;
-    json_decref(object);
-    return failed ? -1 : 0;
+    return json_print(out, selftest_json(s), JSON_INDENT(2));
 }
 
 int selftest_write(const char *path, const struct selftest *s, struct err *err) {
-    char temporary[GB_PATH_MAX + 128];
-    FILE *file;
-    int failed;
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    file = fopen(temporary, "w");
-    failed = !file || selftest_dump(file, s) < 0;
-    if (file && fclose(file) == EOF)
-        failed = 1;
-    if (!failed && rename(temporary, path) == 0)
-        return 0;
-    err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
-    unlink(temporary);
-    return -1;
+    return json_save(path, selftest_json(s), JSON_INDENT(2), err);
 }
 
 /* ---- In: the document has been checked against its schema */
-
-static void text_of(const json_t *object, const char *key, char *to, size_t room) {
-    const char *text = json_string_value(json_object_get(object, key));
-    snprintf(to, room, "%s", text ? text : "");
-}
-#define TEXT(object, key, to) text_of(object, key, to, sizeof(to))
 
 static int whole(const json_t *object, const char *key) {
     return (int)json_integer_value(json_object_get(object, key));

@@ -1,11 +1,11 @@
-/* results.c - runs as JSON; the only file that sees the JSON library. The field names are those of
+/* results.c - runs as JSON. The field names are those of
  * results/schema.json; units are in the names. Readers ignore fields that they do not know. */
 #include "results.h"
+#include "json_file.h"
 #include "matrix.h"
 #include "trial.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,34 +212,14 @@ int journal_write_rep(int fd, const struct runset *run, const struct rep *rep, b
 }
 
 int results_write(const char *path, const struct runset *run, struct err *err) {
-    char temporary[4200];
     json_t *object = header_json(run), *benchmarks = json_array();
-    FILE *file;
-    int failed;
     for (int i = 0; i < run->nresults; i++)
         json_array_append_new(benchmarks, result_json(&run->results[i]));
     json_object_set_new(object, "benchmarks", benchmarks);
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    file = fopen(temporary, "w");
-    failed = !file || json_dumpf(object, file, JSON_COMPACT) < 0 || fputc('\n', file) == EOF ||
-             fflush(file) == EOF || (fsync(fileno(file)) < 0 && errno != EINVAL);
-    json_decref(object);
-    if (file && fclose(file) == EOF)
-        failed = 1;
-    if (!failed && rename(temporary, path) == 0)
-        return 0;
-    err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
-    unlink(temporary);
-    return -1;
+    return json_save(path, object, JSON_COMPACT, err);
 }
 
 /* ---- In */
-
-static void read_text(const json_t *object, const char *key, char *to, size_t room) {
-    const char *text = json_string_value(json_object_get(object, key));
-    snprintf(to, room, "%s", text ? text : "");
-}
-#define TEXT(object, key, to) read_text(object, key, to, sizeof(to))
 
 static int64_t number(const json_t *object, const char *key) {
     return json_integer_value(json_object_get(object, key));
