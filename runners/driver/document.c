@@ -14,6 +14,7 @@ const struct document_kind document_kinds[] = {
     {"gilbench/ab", "ab.schema.json", "results of gilbench ab, and its journal"},
     {"gilbench/claims", "claims.schema.json", "what gilbench claims --json prints"},
     {"gilbench/selftest", "selftest.schema.json", "what gilbench selftest counted on a machine"},
+    {"gilbench/doctor", "doctor.schema.json", "what gilbench doctor --json prints"},
     {"gilbench/history", "history.schema.json", "the lines that gilbench gate --history appends"},
 };
 const int document_nkinds = sizeof document_kinds / sizeof *document_kinds;
