@@ -490,7 +490,7 @@ static int count_instructions(struct ab_session *s, struct err *err) {
             continue;
         if (s->options->progress != PROGRESS_NONE)
             fprintf(stderr, "counting instructions of %s\n", b->cell.id);
-        if (ir_count(&context, b, result->folder, b->note, sizeof b->note, err) < 0 ||
+        if (ir_count(&context, b, b->note, sizeof b->note, err) < 0 ||
             ab_journal_benchmark(s->journal, b, err) < 0)
             return -1;
     }

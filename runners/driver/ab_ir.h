@@ -12,8 +12,8 @@ bool ir_wanted(const struct ab_plan *plan, const struct ab_benchmark *benchmark)
 /* Counts one sample of each arm (build 0), less start-up and warm-up: a process that has three
  * samples less one that has one. Fixed hashes and addresses. Fills benchmark->ir and nir; where there
  * is no valgrind or it fails, `note` gets the reason. -1 only when interrupted. */
-int ir_count(const struct pair_context *context, struct ab_benchmark *benchmark, const char *folder,
-             char *note, size_t room, struct err *err);
+int ir_count(const struct pair_context *context, struct ab_benchmark *benchmark, char *note,
+             size_t room, struct err *err);
 /* Adds to benchmark->why what the counts and the CPU time say: more work, layout, or contention. */
 void ir_explain(struct ab_benchmark *benchmark);
 /* The verdict where nothing but instructions was counted: ok, or inconclusive. */

@@ -75,11 +75,14 @@ int command_words(const struct registry *reg, const char *command, char *text, s
         if (value)
             used += (size_t)snprintf(text + used, room - used, "%s", value);
         else
-            text[used++] = *c++;
+            text[used++] = *c == ' ' ? '\0' : *c;
+        c += value == NULL;
     }
-    text[used < room ? used : room - 1] = '\0';
-    for (char *word = strtok(text, " "); word && count + 1 < most; word = strtok(NULL, " "))
-        words[count++] = word;
+    used = used < room ? used : room - 1;
+    text[used] = '\0';
+    for (size_t at = 0; at < used && count + 1 < most; at += strlen(text + at) + 1)
+        if (text[at])
+            words[count++] = text + at;
     words[count] = NULL;
     return count;
 }

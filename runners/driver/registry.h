@@ -105,7 +105,7 @@ enum gb_kind kind_named(const char *name);
 bool kind_has_peer(enum gb_kind kind);
 
 /* Splits a register's command into words, with {python}, {home} and {build} replaced; words point
- * into `text`. NULL-ended; returns their number. */
+ * into `text`. A blank in what replaces them does not end a word. NULL-ended; returns their number. */
 int command_words(const struct registry *reg, const char *command, char *text, size_t room,
                   char **words, int most);
 

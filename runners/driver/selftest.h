@@ -111,7 +111,9 @@ struct selftest_run {
     bool quiet;               /* says nothing of its progress */
     int64_t start_ns;         /* of the whole */
     char folder[GB_PATH_MAX]; /* for what is not kept */
-    bool over_budget;         /* out: the budget ended it */
+    int done;                 /* gate runs so far, and how long they took together */
+    double done_s;
+    bool over_budget; /* out: the budget ended it */
 };
 
 /* Each adds to `to` what it measured, also when it is interrupted. -1: GB_INTERRUPTED, GB_RUNTIME. */

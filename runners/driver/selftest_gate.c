@@ -91,8 +91,8 @@ static double seconds_since(int64_t start_ns) {
 }
 
 /* Whether one more run like those before is within the budget. */
-static bool fits(struct selftest_run *run, const struct selftest_series *s) {
-    double each = s->runs ? s->seconds / s->runs : 0;
+static bool fits(struct selftest_run *run) {
+    double each = run->done ? run->done_s / run->done : 0;
     if (run->budget_s > 0 && seconds_since(run->start_ns) + each > run->budget_s)
         run->over_budget = true;
     return !run->over_budget;
@@ -172,6 +172,8 @@ static int one_run(struct selftest_run *run, const struct spec *spec, struct sel
     if (!failed) {
         double seconds = seconds_since(start);
         count(s, result, seconds);
+        run->done++;
+        run->done_s += seconds;
         selftest_stamp(at);
         say(run, spec, result, seconds);
         if (pool)
@@ -221,7 +223,7 @@ int selftest_aa(struct selftest_run *run, struct selftest *to, struct err *err) 
     if (!failed)
         failed = make_arm(run, "base", 0, base, err) < 0 || make_arm(run, "cand", 0, cand, err) < 0;
     burner = start_burner(run);
-    for (; !failed && spec.number < run->runs && fits(run, &aa->series); spec.number++)
+    for (; !failed && spec.number < run->runs && fits(run); spec.number++)
         failed = one_run(run, &spec, &aa->series, &to->aa_at, pool, to, err);
     end_burner(burner);
     if (pool)
@@ -297,9 +299,9 @@ static int slower(struct selftest_run *run, struct selftest *to, int number, int
                         .only = cells[kind],
                         .budget_s = BENCHMARK_S,
                         .ir = AB_IR_OFF};
-    snprintf(name, sizeof name, "power-%s-%g%%-%s", selftest_kinds[kind],
-             selftest_sizes[size] / 10.0, selftest_conditions[run->burner]);
-    if (!fits(run, &p->series))
+    snprintf(name, sizeof name, "power-%s-%g-%s", selftest_kinds[kind], selftest_sizes[size] / 10.0,
+             selftest_conditions[run->burner]);
+    if (!fits(run))
         return 0;
     if (make_arm(run, "base", 0, base, err) < 0 ||
         make_arm(run, "cand", selftest_sizes[size], cand, err) < 0)

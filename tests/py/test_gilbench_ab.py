@@ -86,9 +86,9 @@ def test_more_work_is_seen_and_confirmed(tmp_path):
 
 
 def test_what_a_pair_is(tmp_path):
-    done = ab(tmp_path, "--pairs", 7, "--alpha", 0.2, "--slices", 4)
+    done = ab(tmp_path, "--pairs", 7, "--alpha", 0.2, "--slices", 4, out="a folder of 5 %p")
     assert done.returncode in (0, 5), done.stderr
-    (benchmark,) = results(tmp_path)["benchmarks"]
+    (benchmark,) = results(tmp_path, "a folder of 5 %p")["benchmarks"]
     pairs = benchmark["pairs"]
     assert [pair["i"] for pair in pairs] == list(range(7))
     assert len({pair["hashseed"] for pair in pairs}) == len(pairs)
@@ -494,13 +494,12 @@ def test_refs_that_cannot_be_measured(repository, tmp_path):
 @pytest.mark.skipif(not shutil.which("valgrind") or not shutil.which("setarch"), reason="no valgrind or no setarch")
 def test_instructions_say_how_much_more_work_it_is(tmp_path):
     """5 % more steps are 5 % more instructions, whatever else runs on this machine."""
-    done = ab(tmp_path, "--ir", "only", cand="pad=50")
+    done = ab(tmp_path, "--ir", "only", cand="pad=50", out="a folder of 5 %p")
     assert done.returncode == 0, done.stderr
-    (benchmark,) = results(tmp_path)["benchmarks"]
+    (benchmark,) = results(tmp_path, "a folder of 5 %p")["benchmarks"]
     (base,), (cand,) = benchmark["ir"]["A"], benchmark["ir"]["B"]
     assert cand / base == pytest.approx(1.05, abs=0.003)
     assert benchmark["verdict"] == "inconclusive"  # instructions alone make no regression
-    shutil.rmtree(tmp_path / "out")
     (tmp_path / "b" / "fake.conf").write_text("")
     assert ab(tmp_path, "--ir", "only").returncode == 0
     (benchmark,) = results(tmp_path)["benchmarks"]
