@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct picture {
     const char *prefix, *axis;
     bool cpu, open;
+    bool (*has)(const struct result *); /* a point for it */
     /* Prints the columns behind x. */
     void (*row)(FILE *, const struct result *, double x);
 };
@@ -29,8 +31,20 @@ static void columns(FILE *file, const struct estimate *e, double unit) {
     fprintf(file, " %.6g %.6g %.6g", e->value / unit, e->lo / unit, e->hi / unit);
 }
 
+static bool has_speedup(const struct result *r) {
+    return r->speedup.n > 0;
+}
+
+static bool has_rate(const struct result *r) {
+    return r->ops_per_s.n > 0;
+}
+
+static bool has_latency(const struct result *r) { /* on a logarithmic axis */
+    return r->uncorrected.max.value > 0;
+}
+
 static void speedup_row(FILE *file, const struct result *r, double x) {
-    if (!r->speedup.n)
+    if (!has_speedup(r))
         return;
     fprintf(file, "%g", x);
     columns(file, &r->speedup, 1);
@@ -118,6 +132,16 @@ static void write_void_block(FILE *file, const struct runset *run, const char *w
             fprintf(file, "%g\n", axis_value(&run->results[i], axis));
 }
 
+/* Whether there is anything to draw: gnuplot gives up on a picture without a point. */
+static bool has_points(const struct runset *run, const char *workload,
+                       const struct picture *picture) {
+    for (int i = 0; i < run->nresults; i++)
+        if (!strcmp(run->results[i].cell.workload, workload) &&
+            drawn(&run->results[i], picture->open) && picture->has(&run->results[i]))
+            return true;
+    return false;
+}
+
 static int write_picture(const struct runset *run, const char *folder, const char *workload,
                          const struct picture *picture, struct err *err) {
     bool latency = picture->row == latency_row;
@@ -125,6 +149,9 @@ static int write_picture(const struct runset *run, const char *folder, const cha
     char path[4200];
     FILE *file;
     snprintf(path, sizeof path, "%.4000s/%s-%s.dat", folder, picture->prefix, workload);
+    unlink(path); /* one of an earlier version may be there, which had points */
+    if (!has_points(run, workload, picture))
+        return 0;
     if (!(file = fopen(path, "w")))
         return err_set(err, GB_RUNTIME, "cannot write %s: %s", path, strerror(errno));
     for (int i = 0; i < run->nresults; i++)
@@ -139,16 +166,15 @@ static int write_picture(const struct runset *run, const char *folder, const cha
 
 int dat_write(const struct runset *run, const char *folder, struct err *err) {
     static const struct picture pictures[] = {
-        {"speedup", "workers", true, false, speedup_row},
-        {"load", "concurrency", false, false, load_row},
-        {"latency", "concurrency", false, false, latency_row},
-        {"rate", "rate", false, true, rate_row},
+        {"speedup", "workers", true, false, has_speedup, speedup_row},
+        {"load", "concurrency", false, false, has_rate, load_row},
+        {"latency", "concurrency", false, false, has_latency, latency_row},
+        {"rate", "rate", false, true, has_rate, rate_row},
     };
     for (int i = 0; i < run->nresults; i++)
         for (size_t p = 0;
              p < sizeof pictures / sizeof *pictures && runset_first_of_workload(run, i); p++)
             if ((run->results[i].cell.kind == GB_CPU) == pictures[p].cpu &&
-                runset_is_drawn(run, run->results[i].cell.workload, pictures[p].open) &&
                 write_picture(run, folder, run->results[i].cell.workload, &pictures[p], err) < 0)
                 return -1;
     return 0;

@@ -438,6 +438,15 @@ def test_plots_and_report_of_a_run(tmp_path):
     assert "VOID: checksum" in report and "speedup-cpu_queens.svg" in report and "--seed 42" in report
 
 
+def test_what_has_no_point_is_not_drawn(tmp_path):
+    run(tmp_path, models="fake:crash", reps=1)
+    (tmp_path / "out" / "plots").mkdir()
+    (tmp_path / "out" / "plots" / "speedup-cpu_queens.dat").write_text("of an earlier version, which draws without points\n")
+    plotted = gilbench("plot", tmp_path / "out")
+    assert plotted.returncode == 0, plotted.stderr
+    assert not os.listdir(tmp_path / "out" / "plots")
+
+
 def test_plot_without_gnuplot_names_the_package(tmp_path):
     run(tmp_path, reps=1)
     done = gilbench("plot", tmp_path / "out", env={"PATH": ""})
