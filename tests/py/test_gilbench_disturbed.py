@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -31,59 +30,40 @@ int clock_gettime(clockid_t id, struct timespec *t) {
 """
 
 
-@pytest.fixture
-def ab(tmp_path):
-    """Starts a run of ten pairs of equal code; gives the process and its journal."""
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        shutil.copy(os.path.join(BUILD, "fake"), tmp_path / name)
-    (tmp_path / "m.ini").write_text(MATRIX)
-    started = []
-
-    def start(**env):
-        words = ["ab", tmp_path / "a", tmp_path / "b", "--matrix", tmp_path / "m.ini", "-o", tmp_path / "out", "--pairs", 8, "--alpha", 0.05]
-        words += ["--slices", 2, "--slice-ms", 50, "--seed", 7, "--progress", "none", "--no-confirm", "--no-control", "--ir", "off"]
-        env = {**os.environ, "PYTHON": sys.executable, **env}
-        run = subprocess.Popen([os.path.join(BUILD, "gilbench"), *map(str, words)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        started.append(run)
-        return run, tmp_path / "out" / "journal.jsonl"
-
-    yield start
-    for run in started:
-        if run.poll() is None:
-            run.send_signal(signal.SIGKILL)
-        run.communicate()
 
 
 def pairs_of(journal):
     return journal.read_text().count('"pair":') if journal.exists() else 0
 
 
-def ended(run, journal):
-    """The only benchmark, of a run that made no verdict of what was not the code's doing."""
-    _, err = run.communicate(timeout=200)
-    assert run.returncode in (0, 5), err
-    (benchmark,) = json.loads((journal.parent / "results.json").read_text())["benchmarks"]
-    assert benchmark["verdict"] in ("ok", "inconclusive", "contaminated"), benchmark["why"]
-    return benchmark
-
-
-def test_a_clock_that_is_set_costs_a_pair(ab, tmp_path):
+def preload(folder):
+    """The environment in which the clock can be set; {} without a compiler."""
     if not shutil.which("gcc"):
-        pytest.skip("gcc is not installed here")
-    (tmp_path / "clock.c").write_text(CLOCK)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c"], check=True)
-    steps = tmp_path / "steps"
-    steps.write_bytes(b"")
-    run, journal = ab(LD_PRELOAD=str(tmp_path / "clock.so"), CLOCK_STEPS=str(steps))
-    while run.poll() is None and pairs_of(journal) < 1:
-        time.sleep(0.01)
-    while run.poll() is None and pairs_of(journal) < 3:  # a slice has about this length: one of them will be hit
-        with open(steps, "ab") as file:
-            file.write(b"+")
+        return {}
+    (folder / "clock.c").write_text(CLOCK)
+    (folder / "steps").write_bytes(b"")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / "clock.so", folder / "clock.c"], check=True)
+    return {"LD_PRELOAD": str(folder / "clock.so"), "CLOCK_STEPS": str(folder / "steps")}
+
+
+def start(folder):
+    for name in "ab":
+        (folder / name).mkdir()
+        shutil.copy(os.path.join(BUILD, "fake"), folder / name)
+    (folder / "m.ini").write_text(MATRIX)
+    words = ["ab", folder / "a", folder / "b", "--matrix", folder / "m.ini", "-o", folder / "out", "--pairs", 9, "--alpha", 0.05]
+    words += ["--slices", 2, "--slice-ms", 50, "--seed", 7, "--progress", "none", "--no-confirm", "--no-control", "--ir", "off"]
+    env = {**os.environ, "PYTHON": sys.executable, **preload(folder)}
+    return subprocess.Popen([os.path.join(BUILD, "gilbench"), *map(str, words)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def set_the_clock(run, journal, steps):
+    """As often as a slice has passed, for two pairs: one of them will be hit."""
+    while run.poll() is None and pairs_of(journal) < 3:
+        if pairs_of(journal):
+            with open(steps, "ab") as file:
+                file.write(b"+")
         time.sleep(0.03)
-    dropped = [pair["dropped"] for pair in ended(run, journal)["pairs"]]
-    assert "the clock was set in mid-pair" in dropped, dropped
 
 
 def adapters(pid):
@@ -92,13 +72,10 @@ def adapters(pid):
         return [child for child in map(int, file.read().split()) if len(os.sched_getaffinity(child)) == 1]
 
 
-def test_a_core_that_is_taken_away_costs_a_pair(ab):
-    cores = os.sched_getaffinity(0)
-    if len(cores) < 2:
-        pytest.skip("this machine has one core")
-    run, journal = ab()
-    moved, pairs = 0, 1
-    while run.poll() is None and moved < 2:  # each in a pair of its own
+def take_cores_away(run, journal, cores):
+    """From a process in each of two pairs."""
+    moved, pairs = 0, pairs_of(journal)
+    while run.poll() is None and moved < 2:
         try:
             for child in adapters(run.pid) if pairs_of(journal) >= pairs else []:
                 os.sched_setaffinity(child, cores - os.sched_getaffinity(child))
@@ -106,5 +83,42 @@ def test_a_core_that_is_taken_away_costs_a_pair(ab):
         except OSError:  # it ended just now
             pass
         time.sleep(0.01)
-    dropped = [pair["dropped"] or "" for pair in ended(run, journal)["pairs"]]
-    assert moved and any("a core was taken away or changed" in why or ": affinity: " in why for why in dropped), dropped
+
+
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory):
+    """The only benchmark of a run of equal code: first the clock is set, then cores are taken away."""
+    folder = tmp_path_factory.mktemp("disturbed")
+    run, journal, cores = start(folder), folder / "out" / "journal.jsonl", os.sched_getaffinity(0)
+    try:
+        set_the_clock(run, journal, folder / "steps")
+        if len(cores) > 1:
+            take_cores_away(run, journal, cores)
+        _, err = run.communicate(timeout=200)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode in (0, 5), err
+    (benchmark,) = json.loads((folder / "out" / "results.json").read_text())["benchmarks"]
+    return benchmark
+
+
+def reasons(benchmark):
+    return [pair["dropped"] or "" for pair in benchmark["pairs"]]
+
+
+def test_no_verdict_is_made_of_what_was_not_the_code_s_doing(disturbed):
+    assert disturbed["verdict"] in ("ok", "inconclusive", "contaminated"), disturbed["why"]
+    assert len(disturbed["pairs"]) == 9
+
+
+def test_a_clock_that_is_set_costs_a_pair(disturbed):
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed here")
+    assert "the clock was set in mid-pair" in reasons(disturbed), reasons(disturbed)
+
+
+def test_a_core_that_is_taken_away_costs_a_pair(disturbed):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("this machine has one core")
+    assert any("a core was taken away or changed" in why or ": affinity: " in why for why in reasons(disturbed)), reasons(disturbed)
