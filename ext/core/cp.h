@@ -387,7 +387,8 @@ struct cp_loop {
     struct cp_io wake_io;
     struct cp_op wake_op;
     void *poller_state;
-    char *buffer; /* CP_BUFFER bytes, the target of RECV without a buffer */
+    char *buffer; /* CP_BUFFER bytes at a cache line's start, the target of RECV without a buffer */
+    void *buffer_block; /* the memory that it lies in */
     struct cp_pool *pools[CP_POOLS];
     _Atomic(struct cp_job *) inbox;
     atomic_bool waiting;

@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { BREATH = 1024 }; /* jobs between two looks for signals */
+enum {
+    BREATH = 1024, /* jobs between two looks for signals */
+    LINE = 64,     /* bytes of a cache line */
+};
 
 int cp_drain(struct cp_loop *loop) {
     const uint64_t before = loop->stats.microtasks;
@@ -216,11 +219,27 @@ static int open_wake_pipe(struct cp_loop *loop) {
     return cp_io_submit(loop, &loop->wake_io, &loop->wake_op);
 }
 
+/* At a cache line's start: where the kernel copies with `rep movs`, another target can halve the
+ * throughput of large reads (docs/decisions/030). 0 or -errno. */
+static int open_buffer(struct cp_loop *loop) {
+    uintptr_t start;
+    if (!(loop->buffer_block = cp_mem.alloc(CP_BUFFER + LINE)))
+        return -ENOMEM;
+    start = (uintptr_t)loop->buffer_block;
+    loop->buffer = (char *)loop->buffer_block + (LINE - start % LINE) % LINE;
+    return 0;
+}
+
+static void close_buffer(struct cp_loop *loop) {
+    cp_mem.free(loop->buffer_block);
+    loop->buffer_block = loop->buffer = NULL;
+}
+
 int cp_loop_open(struct cp_loop *loop) {
-    int err = -ENOMEM;
+    int err;
     loop->completed_tail = &loop->completed;
     loop->wake_fd = loop->wake_io.fd = -1;
-    if (!(loop->buffer = cp_mem.alloc(CP_BUFFER)))
+    if ((err = open_buffer(loop)) < 0)
         return err;
     if ((err = loop->poller->open(loop)) < 0)
         goto fail;
@@ -233,8 +252,7 @@ fail_poller:
         close(loop->wake_fd);
     loop->poller->close(loop);
 fail:
-    cp_mem.free(loop->buffer);
-    loop->buffer = NULL;
+    close_buffer(loop);
     return err;
 }
 
@@ -247,9 +265,8 @@ void cp_loop_close(struct cp_loop *loop) {
     loop->wake_fd = -1;
     loop->poller->close(loop);
     cp_mem.free(loop->heap.entries);
-    cp_mem.free(loop->buffer);
     loop->heap = (struct cp_heap){0};
-    loop->buffer = NULL;
+    close_buffer(loop);
 }
 
 struct cp_job *cp_loop_take_job(struct cp_loop *loop) {

@@ -36,7 +36,7 @@ static struct {
 
 static struct hist latency;
 static char *pattern; /* a request, depth + 1 times: whatever may be unsent lies in one piece */
-static char buffer[BUFFER];
+static _Alignas(4096) char buffer[BUFFER];
 static bool stopping; /* no new requests */
 
 static int64_t read_clock(clockid_t clock) {

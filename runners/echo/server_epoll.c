@@ -13,7 +13,7 @@ struct conn {
     size_t from, to;
 };
 
-static char buffer[BUFFER];
+static _Alignas(4096) char buffer[BUFFER];
 
 static void watch(int epoll, int fd, int op, uint32_t events, struct conn *conn) {
     struct epoll_event event = {.events = events, .data.ptr = conn};

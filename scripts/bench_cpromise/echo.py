@@ -1,7 +1,7 @@
 """TCP echo, lines, pipelining and accepting: one server after the other on one core, a closed-loop client in C on another.
 
-In a round each row and server has its slice of load, in an order of the round's own, and for each slice the server is a fresh process. The
-CPU time of a request is that process's own clock over the slice, so it stands also where the client is the limit, or where others take
+In a round each row and server has its slice of load, the servers of a row one after the other in an order of the round's own, and for each
+slice the server is a fresh process. The CPU time of a request is that process's own clock over the slice, so it stands also where the client is the limit, or where others take
 turns on the cores; a goal by throughput that is missed is then left to CPU time.
 """
 
@@ -141,14 +141,17 @@ def slice_of(name, row, seconds):
             return load(server, row, 2 * seconds)
 
 
+def in_order(loads, names, chance):
+    """A round's slices. The servers of a row follow each other, since a ratio of two that are near in time is quieter."""
+    return [(row, name) for row in chance.sample(loads, len(loads)) for name in chance.sample(names, len(names))]
+
+
 def rounds(loads, names, count, seconds, seed, tell=lambda number: None):
     """({(row, server): [slice, one a round]}, {server: why it did not take part}). A first round warms up."""
     chance, samples, missing = random.Random(seed), collections.defaultdict(list), {}
-    order = [(row, name) for row in loads for name in names]
     for number in range(count + 1):
         tell(number)
-        chance.shuffle(order)
-        for row, name in order:
+        for row, name in in_order(loads, names, chance):
             if name in missing:
                 continue
             try:
