@@ -177,8 +177,8 @@ test-c: setup  ## Run the C tests only
 test-py: setup all  ## Run the Python tests only; T='-k name' selects
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python -m pytest -q tests/py $(T)
 
-conformance: setup  ## Promise tests on every interpreter found, plain, debug and under sanitizers; PYTHONS='...' names them, JOBS=2 runs two at once, OTHERS=plain: fewer modes for all but the first
-	@$(VENV)/bin/python scripts/conformance $(JOBS:%=--jobs %) $(OTHERS:%=--others %) $(PYTHONS)
+conformance: setup  ## Promise tests on every interpreter found, plain, debug and under sanitizers; PYTHONS='...' names them, JOBS=2 runs two at once, MODES=debug,asan: of the modes, OTHERS=plain: of those of all but the first
+	@$(VENV)/bin/python scripts/conformance $(JOBS:%=--jobs %) $(MODES:%=--modes %) $(OTHERS:%=--others %) $(PYTHONS)
 
 fuzz-order: setup ext  ## N random promise programs here and in node: the traces must be equal
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python tests/order/fuzz.py --count $(N) $(if $(SEED),--seed $(SEED))
