@@ -46,8 +46,8 @@ struct ab_options ab_standard_options(void) {
                                .looks = {12, 24, 48},
                                .nlooks = 3,
                                .builds = 3,
-                               .slices = 6,
-                               .slice_ms = 70,
+                               .slices = 16,
+                               .slice_ms = 25,
                                .seed = -1};
 }
 

@@ -44,7 +44,7 @@ struct ab_options {
     enum ab_ir_mode ir;
     enum progress_mode progress;
 };
-/* The standards: margin 2 %, limit 5 %, alpha 1 %, looks 12, 24, 48, 3 builds, 6 slices, 70 ms. */
+/* The standards: margin 2 %, limit 5 %, alpha 1 %, looks 12, 24, 48, 3 builds, 16 slices, 25 ms. */
 struct ab_options ab_standard_options(void);
 
 /* What all pairs of a run have in common, and what is decided by. Kept in journal and results. */
@@ -171,6 +171,10 @@ void ab_decide(struct ab_result *result, int look, bool last);
 void ab_count_verdicts(struct ab_result *result);
 /* Takes back "regressed" where the pairs of stage 2 do not show it again. */
 void ab_confirm(struct ab_result *result);
+/* d of a pair: the median over its blocks of ln(the arm's slice) - ln(the base's). Slices of a block
+ * are neighbours in time, so what the machine does for longer than a block is in both: decision 014.
+ * NaN without as many slices of one as of the other. */
+double ab_difference(const struct ab_pair *pair, enum ab_arm_index arm, enum ab_measure measure);
 /* d of the kept pairs of a stage with a number below `before`; `arm` is AB_CAND or AB_NULL.
  * Returns how many; *dropped how many were not kept; d and builds have room for AB_PAIRS_MAX. */
 int ab_differences(const struct ab_benchmark *benchmark, int stage, int before,

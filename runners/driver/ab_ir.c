@@ -116,17 +116,13 @@ static double growth(const struct ab_benchmark *b) {
 
 /* How much more CPU time the candidate's slices took, over all kept pairs. */
 static double cpu_growth(const struct ab_benchmark *b) {
-    double sum = 0, ns[2][AB_SLICES_MAX];
+    double sum = 0;
     int n = 0;
     for (int i = 0; i < b->npairs; i++) {
         const struct ab_pair *pair = &b->pairs[i];
         if (*pair->dropped || pair->stage != 1)
             continue;
-        for (int arm = 0; arm < 2; arm++)
-            for (int k = 0; k < pair->sides[arm].nslices; k++)
-                ns[arm][k] = (double)pair->sides[arm].slices[k].usage.cpu_ns;
-        sum += log(stats_median(ns[1], (size_t)pair->sides[1].nslices)) -
-               log(stats_median(ns[0], (size_t)pair->sides[0].nslices));
+        sum += ab_difference(pair, AB_CAND, AB_CPU_TIME);
         n++;
     }
     return n ? expm1(sum / n) : NAN;

@@ -9,11 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double median_slice(const struct ab_side *side, enum ab_measure measure) {
-    double ns[AB_SLICES_MAX];
-    for (int i = 0; i < side->nslices; i++)
-        ns[i] = (double)(measure == AB_WALL ? side->slices[i].ns : side->slices[i].usage.cpu_ns);
-    return stats_median(ns, (size_t)side->nslices);
+static double slice_ns(const struct ab_slice *slice, enum ab_measure measure) {
+    return (double)(measure == AB_WALL ? slice->ns : slice->usage.cpu_ns);
+}
+
+double ab_difference(const struct ab_pair *pair, enum ab_arm_index arm, enum ab_measure measure) {
+    const struct ab_side *base = &pair->sides[AB_BASE], *side = &pair->sides[arm];
+    double d[AB_SLICES_MAX];
+    if (base->nslices == 0 || base->nslices != side->nslices)
+        return NAN;
+    for (int k = 0; k < base->nslices; k++)
+        d[k] = log(slice_ns(&side->slices[k], measure)) - log(slice_ns(&base->slices[k], measure));
+    return stats_median(d, (size_t)base->nslices);
 }
 
 int ab_differences(const struct ab_benchmark *b, int stage, int before, enum ab_arm_index arm,
@@ -29,8 +36,7 @@ int ab_differences(const struct ab_benchmark *b, int stage, int before, enum ab_
             continue;
         }
         builds[n] = pair->builds[arm];
-        d[n++] = log(median_slice(&pair->sides[arm], measure)) -
-                 log(median_slice(&pair->sides[AB_BASE], measure));
+        d[n++] = ab_difference(pair, arm, measure);
     }
     return n;
 }

@@ -26,8 +26,8 @@ static const char help[] =
     "      --limit RATIO     what must be ruled out for ok (default: 5%)\n"
     "      --alpha P         error of the whole run (default: 0.01)\n"
     "      --pairs N[,N..]   decide after so many pairs (default: 12,24,48)\n"
-    "      --slices N        of each process, even (default: 6)\n"
-    "      --slice-ms MS     length of a slice, 50 to 250 (default: 70)\n"
+    "      --slices N        of each process, even (default: 16)\n"
+    "      --slice-ms MS     length of a slice, 10 to 250 (default: 25)\n"
     "      --builds N        differently linked builds of each git ref, 1 to 4 (default: 3)\n"
     "      --budget S        stop measuring after so many seconds\n"
     "      --ir auto|off|only  count instructions with callgrind: auto is where there is something "
@@ -197,7 +197,7 @@ static int set_number(struct ab_options *o, int option, struct err *err) {
     case O_SLICES:
         return slices_option(o, err);
     case O_SLICE_MS:
-        return whole_option("--slice-ms", 50, 250, &o->slice_ms, err);
+        return whole_option("--slice-ms", 10, 250, &o->slice_ms, err);
     case O_BUILDS:
         return whole_option("--builds", 1, AB_BUILDS_MAX / 2, &o->builds, err);
     case O_SEED:

@@ -79,17 +79,11 @@ static const char *kind_of(const struct cell *cell) {
 
 /* Of all pairs that have slices: what was dropped is noise as well, and its size is asked for. */
 static double sd_of_all(const struct ab_benchmark *b) {
-    double d[AB_PAIRS_MAX], ns[2][AB_SLICES_MAX];
+    double d[AB_PAIRS_MAX];
     size_t n = 0;
     for (int i = 0; i < b->npairs; i++) {
-        const struct ab_side *sides = b->pairs[i].sides;
-        if (!sides[AB_BASE].nslices || sides[AB_CAND].nslices != sides[AB_BASE].nslices)
-            continue;
-        for (int k = 0; k < sides[AB_BASE].nslices; k++)
-            for (int arm = AB_BASE; arm <= AB_CAND; arm++)
-                ns[arm][k] = (double)sides[arm].slices[k].ns;
-        d[n++] = log(stats_median(ns[AB_CAND], (size_t)sides[AB_CAND].nslices) /
-                     stats_median(ns[AB_BASE], (size_t)sides[AB_BASE].nslices));
+        d[n] = ab_difference(&b->pairs[i], AB_CAND, AB_WALL);
+        n += !isnan(d[n]);
     }
     return n > 1 ? stats_sd(d, n) : NAN;
 }

@@ -98,13 +98,13 @@ static double answer(const struct worker *worker) {
     return read(worker->from, &ns, sizeof ns) == sizeof ns ? (double)ns : NAN;
 }
 
-/* ---- A pair: d = ln(b / a) of the medians over slices */
+/* ---- A pair: d as ab_difference has it */
 
 static double pair(const struct machine *machine, bool duet, int number, int64_t steps) {
     int cpu = machine->pus[machine->npus > 1 ? number % 2 : 0],
         other = duet ? machine->pus[(number + 1) % 2] : cpu;
     struct worker workers[2] = {{0}, {0}};
-    double times[2][SLICES], d = NAN;
+    double times[2][SLICES], turns[SLICES], d = NAN;
     if (start(&workers[0], cpu, steps) == 0 && start(&workers[1], other, steps) == 0) {
         for (int i = -1; i < SLICES; i++) { /* the first is for warming up */
             int first = (i + number) & 1;
@@ -117,7 +117,9 @@ static double pair(const struct machine *machine, bool duet, int number, int64_t
             for (int who = 0; duet && who < 2; who++)
                 times[who][i < 0 ? 0 : i] = answer(&workers[who]);
         }
-        d = log(stats_median(times[1], SLICES) / stats_median(times[0], SLICES));
+        for (int i = 0; i < SLICES; i++)
+            turns[i] = log(times[1][i] / times[0][i]);
+        d = stats_median(turns, SLICES);
     }
     for (int who = 0; who < 2; who++)
         if (workers[who].pid)

@@ -4,7 +4,7 @@
  *   cells  = cpu_queens*     globs over cell ids of the matrix; at least one
  *   matrix = gate                    a name in runners/matrix, or a file
  *   margin = 2%    limit = 5%    alpha = 1%    budget_s = 600    looks = 12 24 48    builds = 3
- *   slices = 6     slice_ms = 70     ir = auto     control = yes     confirm = yes   strict = no
+ *   slices = 16    slice_ms = 25     ir = auto     control = yes     confirm = yes   strict = no
  *   store  = embedded
  *
  * Only `cells` must stand there; what else is left out is as for `gilbench ab`. */

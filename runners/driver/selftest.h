@@ -142,7 +142,7 @@ int selftest_write(const char *path, const struct selftest *selftest, struct err
 /* Whether two results.json have the same plan, pairs, figures and verdicts. */
 bool selftest_same_results(const char *path, const char *other);
 
-/* "margin 2 %, limit 5 %, error 1 %, looks 12 24 48, 6 slices of 70 ms" */
+/* "margin 2 %, limit 5 %, error 1 %, looks 12 24 48, 16 slices of 25 ms" */
 void selftest_terms(const struct ab_plan *plan, char *text, size_t room);
 /* One line for those who read a verdict of this machine: "0 false alarms in 20 runs, at most 13.9 %;
  * ...", or that there is none and how to make it. */

@@ -109,7 +109,7 @@ def test_the_null_control_of_earlier_runs_is_exchanged_without_measuring(tmp_pat
 # ---- What is known
 
 
-TERMS = "margin 2 %, limit 5 %, error 1 %, looks 12 24 48, 6 slices of 70 ms"
+TERMS = "margin 2 %, limit 5 %, error 1 %, looks 12 24 48, 16 slices of 25 ms"
 
 
 def write(path, runs=20, alarms=0, caught=19, contaminated=1, terms=TERMS, machine="0" * 16, resume=None):
