@@ -15,7 +15,7 @@
 
 enum { SLICES = 4 };
 
-static const int lengths_ms[DOCTOR_LENGTHS] = {50, 100};
+static const int lengths_ms[DOCTOR_LENGTHS] = {25, 70};
 
 static __attribute__((noinline)) uint64_t spin(int64_t steps) {
     uint64_t x = 88172645463325252u;

@@ -91,11 +91,11 @@ def test_the_whole_measures_each_kind_and_recommends(tmp_path, monkeypatch):
     for spread in document["spreads"]:
         assert spread["pairs"] + spread["dropped"] == 7
         assert 0 < spread["sd_d_all"] < 3 and (spread["sd_d"] is None) == (spread["pairs"] < 2)
-    assert [mode["slice_ms"] for mode in document["modes"]] == [50, 100]
+    assert [mode["slice_ms"] for mode in document["modes"]] == [25, 70]
     several = len(os.sched_getaffinity(0)) > 1
     for mode in document["modes"]:
         assert 0 < mode["interleave_sd_d"] < 3 and (mode["duet_sd_d"] is not None) == several
-    assert document["mode"] in ("interleave", "duet") and document["slice_ms"] in (50, 100)
+    assert document["mode"] in ("interleave", "duet") and document["slice_ms"] in (25, 70)
     assert not several or 0.1 < document["speed_together"] < 10 and math.isfinite(document["speed_together"])
     assert not os.listdir(tmp_path)
     follows_its_schema(tmp_path, done.stdout)
