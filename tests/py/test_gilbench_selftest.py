@@ -196,7 +196,7 @@ def test_verdicts_quote_the_selftest_of_their_machine_or_say_that_there_is_none(
     assert none.returncode == 77
     path = next(home / word for word in none.stderr.replace(":", " ").split() if word.endswith(".json"))
     looks = " ".join(map(str, plan()["looks"]))
-    write(path, machine=path.stem, terms=f"margin 2 %, limit 5 %, error 2 %, looks {looks}, 2 slices of 70 ms")
+    write(path, machine=path.stem, terms=f"margin 2 %, limit 5 %, error 2 %, looks {looks}, 2 slices of 25 ms")
     done, quoted = replayed(home)
     assert quoted.startswith("0 false alarms in 20 runs, at most 13.9 %; caught 5 %: 20 of 20 in C (at least 86.1 %), 19 of 20 in Python (at least 78.4 %)")
     assert quoted.endswith("(at least 78.4 %) (2026-01-02)")
