@@ -69,7 +69,7 @@ PySendResult promise_await_step(PromiseObject *self, PyObject *Py_UNUSED(sent), 
 
 /* The value is an argument of its own, also if it is a tuple. From 3.12 on each await of a value comes
  * through here, and the slots are called directly: a call of the type and PyErr_SetObject look for what
- * is known here, at three times the instructions. */
+ * is known here (docs/decisions/008). */
 static void raise_stop_iteration(PyObject *value) {
 #if PY_VERSION_HEX >= 0x030c0000
     PyTypeObject *type = (PyTypeObject *)PyExc_StopIteration;

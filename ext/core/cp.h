@@ -472,4 +472,9 @@ struct cp_allocator {
 };
 extern struct cp_allocator cp_mem;
 
+/* The first multiple of `unit` at or behind p. */
+static inline void *cp_align(void *p, size_t unit) {
+    return (char *)p + (unit - (uintptr_t)p % unit) % unit;
+}
+
 #endif

@@ -222,11 +222,9 @@ static int open_wake_pipe(struct cp_loop *loop) {
 /* At a cache line's start: where the kernel copies with `rep movs`, another target can halve the
  * throughput of large reads (docs/decisions/030). 0 or -errno. */
 static int open_buffer(struct cp_loop *loop) {
-    uintptr_t start;
     if (!(loop->buffer_block = cp_mem.alloc(CP_BUFFER + LINE)))
         return -ENOMEM;
-    start = (uintptr_t)loop->buffer_block;
-    loop->buffer = (char *)loop->buffer_block + (LINE - start % LINE) % LINE;
+    loop->buffer = cp_align(loop->buffer_block, LINE);
     return 0;
 }
 

@@ -77,7 +77,7 @@ static int buffers_open(struct buffers *b, struct io_uring *uring) {
     b->lent = NO_BUFFER;
     if (!(b->block = cp_mem.alloc(page + ring + (size_t)BUFFERS * BUFFER_SIZE)))
         return -ENOMEM;
-    b->ring = (void *)(((uintptr_t)b->block + page - 1) / page * page);
+    b->ring = cp_align(b->block, page);
     b->bytes = (char *)b->ring + ring;
     memset(b->ring, 0, ring);
     for (unsigned id = 0; id < BUFFERS; id++)

@@ -1,8 +1,8 @@
 """TCP echo, lines, pipelining and accepting: one server after the other on one core, a closed-loop client in C on another.
 
 In a round each row and server has its slice of load, the servers of a row one after the other in an order of the round's own, and for each
-slice the server is a fresh process. The CPU time of a request is that process's own clock over the slice, so it stands also where the client is the limit, or where others take
-turns on the cores; a goal by throughput that is missed is then left to CPU time.
+slice the server is a fresh process. The CPU time of a request is that process's own clock over the slice, so it stands also where the
+client is the limit, or where others take turns on the cores; a goal by throughput that is missed is then left to CPU time.
 """
 
 import collections

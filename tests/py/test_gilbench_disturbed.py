@@ -30,8 +30,6 @@ int clock_gettime(clockid_t id, struct timespec *t) {
 """
 
 
-
-
 def pairs_of(journal):
     return journal.read_text().count('"pair":') if journal.exists() else 0
 
