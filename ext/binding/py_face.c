@@ -71,22 +71,14 @@ PySendResult promise_await_step(PromiseObject *self, PyObject *Py_UNUSED(sent), 
  * through here, and the slots are called directly: a call of the type and PyErr_SetObject look for what
  * is known here (docs/decisions/008). */
 static void raise_stop_iteration(PyObject *value) {
-#if PY_VERSION_HEX >= 0x030c0000
     PyTypeObject *type = (PyTypeObject *)PyExc_StopIteration;
     PyObject *args = PyTuple_Pack(1, value);
     PyObject *stop = args ? type->tp_new(type, args, NULL) : NULL;
     if (stop) {
         ((PyStopIterationObject *)stop)->value = Py_NewRef(value);
-        PyErr_SetRaisedException(stop);
+        restore_raised(stop);
     }
     Py_XDECREF(args);
-#else
-    PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
-    if (stop) {
-        PyErr_SetObject(PyExc_StopIteration, stop);
-        Py_DECREF(stop);
-    }
-#endif
 }
 
 PyObject *promise_iternext(PromiseObject *self) {
