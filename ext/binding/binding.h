@@ -9,6 +9,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <pthread.h>
 #include <structmember.h>
 
 #include "../core/cp.h"
@@ -66,7 +67,7 @@ struct LoopObject {
     struct cp_loop core;
     module_state *state;        /* borrowed: the type keeps the module alive */
     PyInterpreterState *interp; /* of its thread: where its workers run */
-    unsigned long thread;       /* PyThread_get_thread_ident of the thread that made it */
+    pthread_t thread;           /* that made it */
     PyThreadState *tstate;      /* saved around a wait */
     PyObject
         *resume;  /* borrowed: the value with which a coroutine is being resumed, see py_task.c */
@@ -183,7 +184,7 @@ bool loop_post(LoopObject *loop, struct cp_job *job);
 int loop_post_call(LoopObject *loop, PyObject *fn, PyObject *arg);
 /* Whether the calling thread is the loop's. */
 static inline bool loop_is_here(const LoopObject *loop) {
-    return loop->thread == PyThread_get_thread_ident();
+    return loop->thread == pthread_self();
 }
 /* Every driver of a loop's jobs stands between these two: what is current now is put aside. */
 void loop_begin_jobs(LoopObject *loop, struct contexts *saved);
@@ -438,6 +439,7 @@ int run_served(PromiseObject *p);                      /* py_server.c */
 int run_task(PromiseObject *p);                        /* py_task.c */
 int run_work(struct cp_job *job);                      /* py_offload.c */
 void run_read(struct cp_job *job);                     /* py_stream_read.c */
+void stream_expect(const struct cp_op *op, int ahead); /* the same: host->expect */
 PyObject *read_object(struct cp_job *job);             /* borrowed */
 void run_flush(struct cp_job *job);                    /* py_stream_write.c */
 PyObject *flush_object(struct cp_job *job);            /* borrowed */

@@ -190,7 +190,7 @@ void current_forget(LoopObject *loop) {
 }
 
 int loop_check(LoopObject *loop, const char *what) {
-    if (loop->open && loop->thread == PyThread_get_thread_ident() && loop->forks == fork_count())
+    if (loop->open && loop->thread == pthread_self() && loop->forks == fork_count())
         return 0;
     if (!loop->open)
         PyErr_Format(loop->state->LoopClosedError, "cannot %s a loop that is closed", what);

@@ -324,7 +324,7 @@ enum { KEPT_POOLS = PY_VERSION_HEX < 0x030d0000 ? 1 << CP_POOL_APART : 0 };
         .run = run_function, .fire = fire_function, .unhandled = report_unhandled,                 \
         .breathe = breathe, .before_wait = before_wait, .after_wait = after_wait,                  \
         .worker_start = worker_start, .worker_end = worker_end, .worker_lost = worker_lost,        \
-        .interrupted = interrupted, .kept_pools = KEPT_POOLS,                                      \
+        .interrupted = interrupted, .expect = stream_expect, .kept_pools = KEPT_POOLS,             \
     }
 
 const struct cp_host loop_host = HOST(run_job, timer_fire);

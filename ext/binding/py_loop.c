@@ -218,7 +218,7 @@ LoopObject *loop_new(module_state *state, const char *backend) {
         return NULL;
     self->state = state;
     self->interp = PyInterpreterState_Get();
-    self->thread = PyThread_get_thread_ident();
+    self->thread = pthread_self();
     self->forks = fork_count();
     self->contexts.comparable = contexts_comparable();
     self->slow_callback_duration = 0.1;

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FIRST_ROOM = 4096 };
+enum {
+    FIRST_ROOM = 4096,
+    FRAME = 384, /* bytes of a coroutine with a few variables */
+};
 
 /* asyncio's IncompleteReadError or LimitOverrunError, made by calling the class with two arguments.
  */
@@ -267,6 +270,36 @@ int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
         stream_read_more(self);
     Py_DECREF(self);
     return 0;
+}
+
+/* ---- Reads that complete soon. From the stream to the coroutine that waits for it leads a chain of
+ * pointers: each call fetches what the next one follows. */
+
+static void fetch(const void *object, size_t size) {
+    for (size_t at = 0; at < size; at += CP_LINE)
+        __builtin_prefetch((const char *)object + at);
+}
+
+/* The last of the reactions that wait for the read, or NULL. */
+static const PromiseObject *waiting_for(const PromiseObject *read) {
+    if (!read || cp_promise_state(&read->core) != CP_PENDING || !read->core.value)
+        return NULL;
+    return PROMISE_OF(cp_promise_of((struct cp_job *)read->core.value));
+}
+
+void stream_expect(const struct cp_op *op, int ahead) {
+    const StreamObject *self = cp_container_of(op, StreamObject, read_op);
+    const PromiseObject *waiting;
+    if (op->done != stream_read_done)
+        return;
+    if (ahead == CP_AHEAD)
+        fetch(self, sizeof *self);
+    else if (ahead == CP_AHEAD - 1)
+        fetch(self->reading, sizeof *self->reading);
+    else if ((waiting = waiting_for(self->reading)) && ahead == CP_AHEAD - 2)
+        fetch(waiting, sizeof *waiting);
+    else if (waiting)
+        fetch(waiting->core.self.ok, FRAME);
 }
 
 void run_read(struct cp_job *job) {

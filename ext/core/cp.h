@@ -340,7 +340,13 @@ struct cp_host {
     void (*worker_lost)(struct cp_work *, void *worker);
     unsigned kept_pools; /* bits of the pools whose work is always waited for, never left behind */
     int (*interrupted)(struct cp_loop *); /* while closing waits for work: negative to leave it */
+    /* op, which is pending, is likely to complete `ahead` completions from now: said again with each
+     * that completes, from CP_AHEAD or less down to 1, for the host to fetch into the cache what its
+     * handler will touch. It may do nothing else. NULL: nothing is fetched. */
+    void (*expect)(const struct cp_op *op, int ahead);
 };
+
+enum { CP_AHEAD = 4, CP_LINE = 64 /* bytes of a cache line */ };
 
 struct cp_stats {
     uint64_t turns, microtasks, macrotasks, polls, waits, wakeups, timers, syscalls;
@@ -414,6 +420,10 @@ int cp_loop_run_late(struct cp_loop *loop);
 
 /* Runs microtasks until there are none; returns how many, or what the host returned negative. */
 int cp_drain(struct cp_loop *loop);
+/* For a job that would queue itself again as its last act. True: it would be the very next to run, so
+ * it may go on at once, and is counted as if it had been queued. Now and then false, so that the loop
+ * breathes. */
+bool cp_is_next(struct cp_loop *loop);
 
 /* For a loop that another one runs: how long it may wait before the next turn, 0 when work is
  * ready. Messages from other threads wake it from now on. */

@@ -8,10 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum {
-    BREATH = 1024, /* jobs between two looks for signals */
-    LINE = 64,     /* bytes of a cache line */
-};
+enum { BREATH = 1024 }; /* jobs between two looks for signals */
 
 int cp_drain(struct cp_loop *loop) {
     const uint64_t before = loop->stats.microtasks;
@@ -30,6 +27,13 @@ int cp_drain(struct cp_loop *loop) {
         if ((stop = loop->host->unhandled(loop)) < 0)
             return stop;
     }
+}
+
+bool cp_is_next(struct cp_loop *loop) {
+    if (loop->micro.head || (loop->stats.microtasks + 1) % BREATH == 0)
+        return false;
+    cp_count(&loop->stats.microtasks);
+    return true;
 }
 
 static int drain_after(struct cp_loop *loop, int stop) {
@@ -222,9 +226,9 @@ static int open_wake_pipe(struct cp_loop *loop) {
 /* At a cache line's start: where the kernel copies with `rep movs`, another target can halve the
  * throughput of large reads (docs/decisions/030). 0 or -errno. */
 static int open_buffer(struct cp_loop *loop) {
-    if (!(loop->buffer_block = cp_mem.alloc(CP_BUFFER + LINE)))
+    if (!(loop->buffer_block = cp_mem.alloc(CP_BUFFER + CP_LINE)))
         return -ENOMEM;
-    loop->buffer = cp_align(loop->buffer_block, LINE);
+    loop->buffer = cp_align(loop->buffer_block, CP_LINE);
     return 0;
 }
 

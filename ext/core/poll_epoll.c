@@ -135,6 +135,21 @@ static int poll_wait(struct cp_loop *loop, cp_ns timeout) {
     return err == -EINTR ? 0 : err;
 }
 
+/* A full batch tells of many connections: what a handler touches has left the cache since its last
+ * turn. The batch also tells who comes next, so that is fetched while others are served
+ * (docs/decisions/031). */
+static void look_ahead(struct cp_loop *loop, const struct epoll_state *s) {
+    const struct epoll_event *now = &s->batch[s->next];
+    const int left = s->count - s->next;
+    if (left > CP_AHEAD + 1)
+        __builtin_prefetch(now[CP_AHEAD + 1].data.ptr);
+    for (int ahead = left > CP_AHEAD ? CP_AHEAD : left - 1; ahead > 0; ahead--) {
+        const struct cp_io *io = now[ahead].data.ptr;
+        if (io && io->reader)
+            loop->host->expect(io->reader, ahead);
+    }
+}
+
 /* The loop alternates: one event here, its completion there. So a handler that closes a descriptor
  * is done before the next event is looked at, and the loop's buffer has one user at a time. */
 static bool poll_next(struct cp_loop *loop) {
@@ -142,6 +157,8 @@ static bool poll_next(struct cp_loop *loop) {
     while (!loop->completed && s->next < s->count) {
         struct epoll_event *event = &s->batch[s->next];
         struct cp_io *io = event->data.ptr;
+        if (s->count == BATCH && loop->host->expect)
+            look_ahead(loop, s);
         if (io && take_event(loop, io, event->events))
             event->events &= (uint32_t)~EPOLLOUT; /* and come back for the reader */
         else

@@ -103,6 +103,22 @@ static void late_jobs_end_a_turn(void **state) {
     tasks[0].refs--;
 }
 
+static void a_job_goes_on_at_once_only_where_it_would_be_next(void **state) {
+    int at_once = 0;
+    (void)state;
+    while (cp_is_next(&loop))
+        at_once++;
+    assert_true(at_once > 0); /* and it comes to an end: the loop must breathe */
+    assert_int_equal(loop.stats.microtasks, at_once);
+    loop.stats.microtasks = 0;
+    init_task(&tasks[0], 9);
+    tasks[0].refs++;
+    cp_enqueue(&loop, &tasks[0].core.self.job);
+    assert_false(cp_is_next(&loop));
+    assert_int_equal(cp_drain(&loop), 1);
+    assert_true(cp_is_next(&loop));
+}
+
 enum { POSTS = 1000 };
 static struct node posts[POSTS];
 static int posted_ran;
@@ -158,6 +174,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(microtasks_run_between_macrotasks_and_new_ones_wait, begin,
                                         end),
         cmocka_unit_test_setup_teardown(late_jobs_end_a_turn, begin, end),
+        cmocka_unit_test_setup_teardown(a_job_goes_on_at_once_only_where_it_would_be_next, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(messages_of_another_thread_wake_the_loop_and_none_is_lost,
                                         begin, end),
         cmocka_unit_test(opening_survives_every_failing_allocation),
