@@ -7,4 +7,4 @@ CP_BINDING := binding/module.c binding/py_promise.c binding/py_methods.c binding
               binding/py_stream.c binding/py_stream_read.c binding/py_stream_write.c binding/py_tls.c binding/py_sendfile.c \
               binding/py_connect.c binding/py_server.c binding/py_offload.c binding/py_workers.c binding/py_wire.c \
               binding/py_errand.c binding/py_apart.c binding/py_native.c \
-              binding/py_file.c binding/py_file_ops.c binding/py_file_work.c binding/py_process.c binding/py_resolve.c binding/py_udp.c
+              binding/py_file.c binding/py_file_ops.c binding/py_file_work.c binding/py_process.c binding/py_resolve.c binding/py_udp.c binding/py_udp_open.c
