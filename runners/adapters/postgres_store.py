@@ -5,7 +5,6 @@ Debian has its programs under /usr/lib/postgresql/VERSION/bin. They refuse to ru
 """
 
 import contextlib
-import ctypes
 import glob
 import os
 import pwd
@@ -13,15 +12,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
-import common
+from store_server import StoreError, dies_with_parent, free_port, main
+
 import io_employee
-from redis_store import StoreError, free_port
 
 START_S = 30
+STOP = signal.SIGQUIT  # its immediate shutdown
 QUICK = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "log_min_messages=fatal"]
 
 
@@ -47,11 +46,6 @@ def other_user():
     raise StoreError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
 
 
-def end_with_parent():
-    """In the server's process: SIGQUIT, its immediate shutdown, when this one ends (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
-
-
 def run(command, who, **more):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/", **who, **more)
     if done.returncode:
@@ -72,11 +66,11 @@ def cluster(port, connections):
         run([f"{bin}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "--no-locale", "-E", "UTF8"], who)
         command = [f"{bin}/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-N", str(connections)]
         command += [word for setting in QUICK for word in ("-c", setting)]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd="/", preexec_fn=end_with_parent, **who)
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd="/", preexec_fn=dies_with_parent(STOP), **who)
         yield server, folder, bin
     finally:
         if server:
-            server.send_signal(signal.SIGQUIT)
+            server.send_signal(STOP)
             server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -105,32 +99,16 @@ def await_start(server, folder, bin, port):
     raise StoreError(f"postgres on port {port} accepts no connection after {START_S} s")
 
 
-def serve(wire, params):
+@contextlib.contextmanager
+def filled(params):
     port = params["port"] or free_port()
     connections = params["concurrency"] * params.get("fan", 1) + 10
     with cluster(port, connections) as (server, folder, bin):
         await_start(server, folder, bin, port)
         psql = [f"{bin}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", str(port), "-U", "postgres", "postgres"]
         run(psql, {}, input="".join(statements(params["employees"], params["record"])))
-        wire.say(common.attestation())
-        wire.say(f"ready port={port}")
-        while wire.word() != "stop":
-            pass
-        wire.say(common.attestation())
-        wire.say("bye")
-
-
-def main():
-    _, _, params = common.parse(sys.argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the server ends too
-    wire = common.Wire()
-    try:
-        serve(wire, params)
-    except common.DriverGone:
-        pass
-    except (StoreError, OSError) as error:
-        wire.fail(error)
+        yield port
 
 
 if __name__ == "__main__":
-    main()
+    main(filled)

@@ -5,35 +5,19 @@ It has no service delay: delay_us is accepted, so that the same matrix can be ru
 """
 
 import contextlib
-import ctypes
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-import common
+from store_server import StoreError, dies_with_parent, free_port, main
+
 import io_employee
 
 BATCH = 1000
 START_S = 10
-
-
-class StoreError(Exception):
-    """What a person has to be told."""
-
-
-def die_with_parent():
-    """In the server's process: SIGKILL when this one ends, however it does (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def set_command(key, value):
@@ -60,7 +44,7 @@ def redis_server(port):
     path = f"{folder}/redis.sock"
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", path]
     command += ["--dir", folder, "--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=dies_with_parent(signal.SIGKILL))
     try:
         yield server, path
     finally:
@@ -82,31 +66,15 @@ def connect(server, path, port):
     raise StoreError(f"redis-server on port {port} accepts no connection after {START_S} s")
 
 
-def serve(wire, params):
+@contextlib.contextmanager
+def filled(params):
     if not shutil.which("redis-server"):
         raise StoreError("redis-server is not installed (package redis-server)")
     port = params["port"] or free_port()
     with redis_server(port) as (server, path), connect(server, path, port) as connection:
         fill(connection, io_employee.contents(params["employees"], params["record"]))
-        wire.say(common.attestation())
-        wire.say(f"ready port={port}")
-        while wire.word() != "stop":
-            pass
-        wire.say(common.attestation())
-        wire.say("bye")
-
-
-def main():
-    _, _, params = common.parse(sys.argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the server ends too
-    wire = common.Wire()
-    try:
-        serve(wire, params)
-    except common.DriverGone:
-        pass
-    except (StoreError, OSError) as error:
-        wire.fail(error)
+        yield port
 
 
 if __name__ == "__main__":
-    main()
+    main(filled)
