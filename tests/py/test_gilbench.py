@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from test_adapters import PARAMS
+from subjects import PARAMS
 
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(HOME, "build", "release")

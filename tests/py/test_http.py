@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from hypothesis import given, settings, strategies
-from test_adapters import Cell, start, why_not, register
+from subjects import Cell, start, why_not, register
 from wirechild import TIMEOUT_S
 
 import io_http

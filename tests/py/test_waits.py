@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from test_adapters import Cell, command, visible_models
+from subjects import Cell, command, visible_models
 from wirechild import BUILD, Child, python, reference
 
 import limits
