@@ -1,5 +1,6 @@
 /* chart.c - see chart.h: from results to panels. */
 #include "chart.h"
+#include "../stats/line.h"
 #include "ini.h"
 #include "latency.h"
 #include "matrix.h"
@@ -206,19 +207,24 @@ static bool has_one_x(const struct panel *panel) {
 
 /* ---- Lines through series */
 
-static void fit_line(const struct view *view, struct series *series) {
-    double sx = 0, sy = 0, sxx = 0, sxy = 0, syy = 0, n = series->nmarks, dx, dy;
-    for (int k = 0; k < series->nmarks; k++) {
-        double x = series->marks[k].x, y = series->marks[k].y.value / view->unit;
-        sx += x, sy += y, sxx += x * x, sxy += x * y, syy += y * y;
+static int fit_line(const struct view *view, struct series *series) {
+    size_t n = (size_t)series->nmarks;
+    double *x = calloc(2 * n + 1, sizeof *x), *y = x + n;
+    struct line line;
+    if (!x)
+        return -1;
+    for (size_t k = 0; k < n; k++) {
+        x[k] = series->marks[k].x;
+        y[k] = series->marks[k].y.value / view->unit;
     }
-    dx = sxx - sx * sx / n;
-    dy = syy - sy * sy / n;
-    if (n < 3 || !(dx > 0) || !(dy > 0))
-        return;
-    series->b = (sxy - sx * sy / n) / dx;
-    series->a = (sy - series->b * sx) / n;
-    series->r2 = (sxy - sx * sy / n) * (sxy - sx * sy / n) / (dx * dy);
+    line = stats_line(x, y, n);
+    free(x);
+    if (n >= 3 && isfinite(line.r2)) {
+        series->a = line.a;
+        series->b = line.b;
+        series->r2 = line.r2;
+    }
+    return 0;
 }
 
 /* Left of all others on a logarithmic axis, whose label says 0. */
@@ -242,7 +248,8 @@ static int finish(struct panel *panel) {
     if (panel->shape == SHAPE_MAP)
         return map_rows(panel);
     for (int i = 0; panel->shape == SHAPE_LINES && panel->view->fit && i < panel->nseries; i++)
-        fit_line(panel->view, &panel->series[i]);
+        if (fit_line(panel->view, &panel->series[i]) < 0)
+            return -1;
     return panel->shape == SHAPE_LINES ? 0 : make_rows(panel);
 }
 
