@@ -197,25 +197,26 @@ bool runset_is_drawn(const struct runset *run, const char *workload, bool open) 
 
 /* ---- Who was the bottleneck? */
 
-#define BUSY_SHARE    0.9  /* of a core: more, and the load generator's own queue is measured */
-#define KEPT_UP       0.95 /* of what was offered: less, and somebody was too slow */
-#define IDLE_SHARE    0.8  /* of the subject's cores: less, and it was not the subject */
-#define LATE_FLOOR_NS 1e6  /* lateness below it is that of any timer on a shared machine */
-#define LATE_SHARE    0.1  /* of the corrected p99: more, and the tail is the load generator's */
+#define BUSY_SHARE 0.9  /* of a core: more, and the load generator's own queue is measured */
+#define KEPT_UP    0.95 /* of what was offered: less, and somebody was too slow */
+#define IDLE_SHARE                                                                                 \
+    0.8 /* of a core, all that one thread can use: less, and it was not the subject */
+#define LATE_FLOOR_NS 1e6 /* lateness below it is that of any timer on a shared machine */
+#define LATE_SHARE    0.1 /* of the corrected p99: more, and the tail is the load generator's */
 
 void mark_client_bound(struct result *r) {
-    double cores = r->cell.cores > 0 ? r->cell.cores : 1,
-           achieved = r->offered_ops_per_s.n ? r->ops_per_s.value / r->offered_ops_per_s.value : 1;
+    double achieved = r->offered_ops_per_s.n ? r->ops_per_s.value / r->offered_ops_per_s.value : 1;
     r->client_bound[0] = '\0';
     if (r->client_cpu_share.n && r->client_cpu_share.value > BUSY_SHARE)
         snprintf(r->client_bound, sizeof r->client_bound,
                  "the load generator used %.0f %% of its core", 100 * r->client_cpu_share.value);
-    else if (achieved < KEPT_UP && r->parallelism.n && r->parallelism.value < IDLE_SHARE * cores)
-        snprintf(r->client_bound, sizeof r->client_bound,
-                 "%.0f %% of the offered rate was achieved while the subject used %.0f %% of its "
-                 "cores, and %.0f %% of the requests found no idle connection: more connections "
-                 "are needed, or others had the cores",
-                 100 * achieved, 100 * r->parallelism.value / cores, 100 * r->waited_share.value);
+    else if (achieved < KEPT_UP && r->parallelism.n && r->parallelism.value < IDLE_SHARE)
+        snprintf(
+            r->client_bound, sizeof r->client_bound,
+            "%.0f %% of the offered rate was achieved while the subject used %.0f %% of a core, "
+            "and %.0f %% of the requests found no idle connection: more connections "
+            "are needed, or others had the cores",
+            100 * achieved, 100 * r->parallelism.value, 100 * r->waited_share.value);
     else if (r->client_late_ns.n && r->client_late_ns.value > LATE_FLOOR_NS &&
              r->client_late_ns.value > LATE_SHARE * r->corrected.p99.value)
         snprintf(r->client_bound, sizeof r->client_bound,

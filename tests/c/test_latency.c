@@ -54,11 +54,11 @@ static void too_little_load_is_the_clients_only_when_the_server_idles(void **sta
     r.ops_per_s = number(500);
     r.waited_share = number(0.99);
     assert_non_null(strstr(bound(r), "50 % of the offered rate was achieved while the subject used "
-                                     "30 % of its cores, and 99 % of the requests"));
+                                     "30 % of a core, and 99 % of the requests"));
     r.parallelism = number(0.98);
     assert_string_equal(bound(r), "");
-    r.cell.cores = 2; /* one of them idles */
-    assert_non_null(strstr(bound(r), "more connections"));
+    r.cell.cores = 2; /* a loop on one thread cannot have both */
+    assert_string_equal(bound(r), "");
 }
 
 static void lateness_counts_when_the_tail_is_made_of_it(void **state) {
