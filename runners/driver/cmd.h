@@ -43,6 +43,8 @@ void format_params(char *text, size_t room, const struct cell *cell);
 
 /* table.c: the table that a run ends with. */
 void print_table(const struct runset *run);
+/* On stderr, where a reader of the table could take the machine's noise for that of the models. */
+void warn_of_wide_intervals(const struct runset *run);
 
 /* The Markdown table of all cells of a workload, with its heading. */
 void report_workload_table(FILE *out, const struct runset *run, const char *workload);

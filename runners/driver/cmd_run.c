@@ -532,6 +532,7 @@ static int finish(struct session *s, struct err *err) {
     link_latest(s);
     print_table(&s->run);
     fflush(stdout); /* the table before the words, also where both go to one file */
+    warn_of_wide_intervals(&s->run);
     fprintf(stderr, "results: %s/results.json\n", s->folder);
     if (interrupts)
         fprintf(stderr, "interrupted; to finish the plan: gilbench run --resume %s\n", s->folder);

@@ -114,3 +114,23 @@ void print_table(const struct runset *run) {
             printf("client_bound: %s: %s\n", run->results[i].cell.id, run->results[i].client_bound);
     free(rows);
 }
+
+/* ---- What the table cannot show */
+
+#define WIDE 0.2 /* of the value, to either side */
+
+void warn_of_wide_intervals(const struct runset *run) {
+    int wide = 0, known = 0;
+    for (int i = 0; i < run->nresults; i++) {
+        const struct estimate *e = &run->results[i].ops_per_s;
+        if (!result_has_number(&run->results[i]) || e->n < 2)
+            continue;
+        known++;
+        wide += e->hi - e->lo > 2 * WIDE * e->value;
+    }
+    if (wide)
+        fprintf(stderr,
+                "note: of %d cells %d have intervals wider than +-%.0f %%: a disturbed machine, or "
+                "too few processes. gilbench doctor says what disturbs, --reps gives more\n",
+                known, wide, 100 * WIDE);
+}
