@@ -38,7 +38,14 @@ enum figure_over {
     OVER_GEOMEAN, /* the geometric mean of all */
     OVER_SLOPE,   /* least squares over the parameter `x` of all cells that fit, a line a block */
     OVER_R2,      /* of the same line: the share of the variance that it explains */
+    OVER_CROSSING, /* the least x from which on the ratio to the base is 1 or more, between two points
+                      by a straight line over the logarithm of x; the least of all x where it always is */
 };
+
+/* Whether a figure is made of all cells that fit its one word. */
+static inline bool over_points(enum figure_over over) {
+    return over == OVER_SLOPE || over == OVER_R2 || over == OVER_CROSSING;
+}
 
 struct figure_rule {
     char name[GB_LABEL_MAX]; /* unique in its claim; {name} in sentences */
@@ -52,8 +59,9 @@ struct figure_rule {
     char table[GB_NAME_MAX]; /* "" or a file of results/: the figure is counted in it, not measured:
                                       the slope of the column `statistic` over x of the rows `cells` */
     double counted;          /* that slope */
-    char x[GB_NAME_MAX];     /* of a line */
-    double x_unit;           /* x times this is in the unit of the statistic */
+    char x
+        [GB_NAME_MAX]; /* of a line, a parameter; of a crossing "" is how long the base takes for an op, in ns */
+    double x_unit; /* x times this is in the unit of the statistic */
     enum figure_over over;
     double holds_lo, holds_hi;     /* HOLDS within */
     double refuted_lo, refuted_hi; /* REFUTED below the one or above the other */

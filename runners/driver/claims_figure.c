@@ -203,15 +203,53 @@ static double mean_value(const struct pair *pairs, int count, int block, const c
     return exp(sum / count);
 }
 
-static double line_value(const struct pair *pairs, int count, int block,
-                         const struct figure_rule *rule) {
+struct point {
+    double x, y;
+};
+
+static int by_x(const void *a, const void *b) {
+    double left = ((const struct point *)a)->x, right = ((const struct point *)b)->x;
+    return (left > right) - (left < right);
+}
+
+static double x_of(const struct pair *pair, int block, const struct figure_rule *rule) {
+    const char *text = *rule->x ? cell_param(&pair->cell->cell, rule->x) : NULL;
+    const struct rep *base = *rule->x ? NULL : rep_of(pair->base, block);
+    if (base)
+        return rep_figure(base, "ns_per_op");
+    return text ? atof(text) * rule->x_unit : NAN;
+}
+
+/* NAN where the last point is below 1 still, or a point is missing. Sorts the points. */
+static double crossing(struct point *points, int count) {
+    const struct point *last = &points[count - 1];
+    int i = count - 1;
+    for (int k = 0; k < count; k++)
+        if (!isfinite(points[k].x) || !isfinite(points[k].y))
+            return NAN;
+    qsort(points, (size_t)count, sizeof *points, by_x);
+    if (last->y < 1)
+        return NAN;
+    while (i > 0 && points[i - 1].y >= 1)
+        i--;
+    if (i == 0)
+        return points->x;
+    return points[i - 1].x * pow(points[i].x / points[i - 1].x,
+                                 (1 - points[i - 1].y) / (points[i].y - points[i - 1].y));
+}
+
+static double points_value(const struct pair *pairs, int count, int block,
+                           const struct figure_rule *rule) {
+    struct point points[MATCHES_MAX];
     double x[MATCHES_MAX], y[MATCHES_MAX];
     struct line line;
     for (int i = 0; i < count; i++) {
-        const char *text = cell_param(&pairs[i].cell->cell, rule->x);
-        x[i] = text ? atof(text) * rule->x_unit : NAN;
+        x[i] = x_of(&pairs[i], block, rule);
         y[i] = pair_value(&pairs[i], block, rule->statistic);
+        points[i] = (struct point){x[i], y[i]};
     }
+    if (rule->over == OVER_CROSSING)
+        return crossing(points, count);
     line = stats_line(x, y, (size_t)count);
     return rule->over == OVER_SLOPE ? line.b : line.r2;
 }
@@ -227,9 +265,8 @@ static struct estimate over_blocks(const struct pair *pairs, int count,
         return estimate;
     for (int block = 0; block <= last; block++) {
         double value = rule->over == OVER_GEOMEAN ? mean_value(pairs, count, block, rule->statistic)
-                       : rule->over == OVER_SLOPE || rule->over == OVER_R2
-                           ? line_value(pairs, count, block, rule)
-                           : pair_value(pairs, block, rule->statistic);
+                       : over_points(rule->over)  ? points_value(pairs, count, block, rule)
+                                                  : pair_value(pairs, block, rule->statistic);
         if (isfinite(value))
             values[n++] = value;
     }
@@ -258,7 +295,9 @@ static void decide(struct figure *figure) {
     figure->verdict = verdict_of(rule, &figure->estimate);
     if (figure->estimate.n == 0) {
         figure->verdict = CLAIM_NOT_RUN;
-        snprintf(figure->why, sizeof figure->why, "%s has no %s, or no block with its base",
+        snprintf(figure->why, sizeof figure->why,
+                 rule->over == OVER_CROSSING ? "%s: still below its base, by %s"
+                                             : "%s has no %s, or no block with its base",
                  figure->cell, rule->statistic);
     } else if (figure->estimate.n < CLAIM_BLOCKS_LEAST) {
         figure->verdict = CLAIM_UNDECIDED;
@@ -273,13 +312,13 @@ static void decide(struct figure *figure) {
     }
 }
 
-/* All cells that fit the first word: the points of a line. */
-static void figure_of_line(struct figure *figure, struct search *s, uint64_t seed) {
+/* All cells that fit the first word: the points of a line, or of a curve. */
+static void figure_of_points(struct figure *figure, struct search *s, uint64_t seed) {
     struct pair pairs[MATCHES_MAX];
     int count = find_pairs(s, figure->rule->cells, pairs, MATCHES_MAX);
     if (count < 3) {
         figure->verdict = CLAIM_NOT_RUN;
-        snprintf(figure->why, sizeof figure->why, "%d cells fit %.200s, and a line needs 3: %.250s",
+        snprintf(figure->why, sizeof figure->why, "%d cells fit %.200s, and 3 are needed: %.250s",
                  count, figure->rule->cells, *s->why ? s->why : "there are no more");
         return;
     }
@@ -380,8 +419,8 @@ void claims_figure(struct figure *figure, const struct figure_rule *rule, const 
         decide(figure);
         return;
     }
-    if (rule->over == OVER_SLOPE || rule->over == OVER_R2)
-        figure_of_line(figure, &search, run->seed);
+    if (over_points(rule->over))
+        figure_of_points(figure, &search, run->seed);
     else
         figure_of_words(figure, &search, run->seed);
 }

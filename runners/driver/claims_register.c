@@ -170,14 +170,14 @@ static void standard_unit(struct figure_rule *rule) {
                            ? "ns"
                        : size > 2 && !strcmp(rule->statistic + size - 2, "_b") ? "b"
                                                                                : "number";
-    if (rule->over == OVER_SLOPE || rule->over == OVER_R2)
-        unit = "number";
+    if (over_points(rule->over))
+        unit = rule->over == OVER_CROSSING && !*rule->x ? "ns" : "number";
     if (!*rule->unit)
         snprintf(rule->unit, sizeof rule->unit, "%s", unit);
 }
 
 static int check_figure(const struct place *at, struct figure_rule *rule, struct err *err) {
-    bool line = rule->over == OVER_SLOPE || rule->over == OVER_R2;
+    const bool crossing = rule->over == OVER_CROSSING;
     if (!*rule->cells)
         return err_at(err, at->ini, at->section->line, at->section->column,
                       "[%s: %s] needs cells = WORKLOAD/MODEL/key=value,...", at->section->name,
@@ -186,17 +186,23 @@ static int check_figure(const struct place *at, struct figure_rule *rule, struct
         return read_table(at, rule, err);
     if (!rep_figure_is_known(rule->statistic))
         return wrong(err, at, ini_find(at->section, "statistic"), "a statistic of a process");
-    if (line != (*rule->x != '\0'))
+    if (over_points(rule->over) != (*rule->x != '\0') && !(crossing && !*rule->x))
         return err_at(err, at->ini, at->section->line, at->section->column,
-                      "[%s: %s]: x = PARAMETER goes with over = slope or r2", at->section->name,
-                      at->section->label);
+                      "[%s: %s]: x = PARAMETER goes with over = slope, r2 or crossing",
+                      at->section->name, at->section->label);
+    if (crossing && !*rule->base)
+        return err_at(err, at->ini, at->section->line, at->section->column,
+                      "[%s: %s]: over = crossing needs a base: its figure is where the ratio to it "
+                      "gets to 1",
+                      at->section->name, at->section->label);
     if (!has_word("x ns b share number", rule->unit))
         return wrong(err, at, ini_find(at->section, "unit"), "x, ns, b, share or number");
     return 0;
 }
 
 static int read_figure(const struct place *at, struct figure_rule *rule, struct err *err) {
-    static const char *const overs[] = {"first", "max", "min", "geomean", "slope", "r2", NULL};
+    static const char *const overs[] = {"first", "max", "min",      "geomean",
+                                        "slope", "r2",  "crossing", NULL};
     static const char *const roles[] = {"decides", "supports", "shows", NULL};
     int over = OVER_FIRST, role = 0;
     *rule = (struct figure_rule){.statistic = "ops_per_s", .x_unit = 1};

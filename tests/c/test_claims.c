@@ -360,8 +360,48 @@ static void a_law_is_a_line_through_each_block(void **state) {
     assert_verdict("L", "3.11", CLAIM_HOLDS, "");
     assert_true(fabs(decision("L", "3.11")->figures[0].estimate.value - 1.5) < 0.05);
     assert_true(decision("L", "3.11")->figures[1].estimate.value > 0.999);
-    assert_verdict("L2", "3.11", CLAIM_NOT_RUN,
-                   "1 cells fit c/loop/spinners=1, and a line needs 3");
+    assert_verdict("L2", "3.11", CLAIM_NOT_RUN, "1 cells fit c/loop/spinners=1, and 3 are needed");
+    end();
+}
+
+/* Over the logarithm of x the ratio rises from 0.5 at 10 to 1.5 at 1000: it is 1 at 100. The base
+ * takes 1000, 2000 and 4000 ns for an op, of which the ratio is 0.8, 1.25 and 2. */
+static void a_crossing_is_where_the_ratio_gets_to_one(void **state) {
+    static const char crossings[] =
+        "[X]\nsays = x\n[X: from]\ncells = c/loop\nbase = */threads\nover = crossing\nx = conns\n"
+        "at_most = 1000\n"
+        "[G]\nsays = g\n[G: grain]\ncells = g/procs/workers=2\nbase = */serial/workers=1\n"
+        "over = crossing\nat_most = 1e6\n"
+        "[N]\nsays = n\n[N: from]\ncells = n/loop\nbase = */threads\nover = crossing\nx = conns\n"
+        "at_most = 1000\n";
+    static const int conns[] = {1, 10, 1000};
+    static const double loop[] = {30, 50, 150};
+    char id[100];
+    (void)state;
+    begin();
+    for (int i = 0; i < 3; i++) {
+        snprintf(id, sizeof id, "c/threads/conns=%d", conns[i]);
+        add(id, 100, 1);
+        snprintf(id, sizeof id, "c/loop/conns=%d", conns[i]);
+        add(id, loop[i], 1);
+        snprintf(id, sizeof id, "n/threads/conns=%d", conns[i]);
+        add(id, 100, 1);
+        snprintf(id, sizeof id, "n/loop/conns=%d", conns[i]);
+        add(id, 90, 1);
+    }
+    add("g/serial/workers=1,steps=1", 1e6, 1);
+    add("g/serial/workers=1,steps=2", 5e5, 1);
+    add("g/serial/workers=1,steps=4", 2.5e5, 1);
+    add("g/procs/workers=2,steps=1", 8e5, 1);
+    add("g/procs/workers=2,steps=2", 6.25e5, 1);
+    add("g/procs/workers=2,steps=4", 5e5, 1);
+    decide(crossings);
+    assert_float_equal(decision("X", "3.11")->figures[0].estimate.value, 100, 1);
+    assert_float_equal(decision("G", "3.11")->figures[0].estimate.value,
+                       1000 * pow(2, (1 - 0.8) / (1.25 - 0.8)), 30);
+    assert_string_equal(decision("G", "3.11")->figures[0].rule->unit, "ns");
+    assert_verdict("N", "3.11", CLAIM_NOT_RUN,
+                   "n/loop/conns=1000: still below its base, by ops_per_s");
     end();
 }
 
@@ -435,9 +475,10 @@ static void each_mistake_of_a_register_is_named_with_its_place(void **state) {
         {figure, "at_most = 2\nstatistic = speed",
          "r:6:13: statistic: a statistic of a process expected"},
         {figure, "at_most = 2\nover = mean",
-         "r:6:8: over: first, max, min, geomean, slope, r2 expected"},
+         "r:6:8: over: first, max, min, geomean, slope, r2, crossing expected"},
         {figure, "at_most = 2\nover = slope",
-         "r:3:2: [C: f]: x = PARAMETER goes with over = slope or r2"},
+         "r:3:2: [C: f]: x = PARAMETER goes with over = slope, r2 or crossing"},
+        {figure, "at_most = 2\nover = crossing", "r:3:2: [C: f]: over = crossing needs a base"},
         {figure, "at_most = 2\nunit = furlong", "r:6:8: unit: x, ns, b, share or number expected"},
         {figure, "at_most = 2\n[C: f]\ncells = w/m\nat_most = 1",
          "r:6:2: [C: f] stands here already"},
@@ -486,6 +527,7 @@ int main(void) {
         cmocka_unit_test(a_maximum_leaves_out_what_cannot_run_and_nothing_else),
         cmocka_unit_test(a_mean_needs_all_and_is_geometric),
         cmocka_unit_test(a_law_is_a_line_through_each_block),
+        cmocka_unit_test(a_crossing_is_where_the_ratio_gets_to_one),
         cmocka_unit_test(each_interpreter_has_its_verdict),
         cmocka_unit_test(conditions_of_interpreters),
         cmocka_unit_test(each_mistake_of_a_register_is_named_with_its_place),
