@@ -45,7 +45,7 @@ struct ab_options ab_standard_options(void) {
                                .alpha = 0.01,
                                .looks = {12, 24, 48},
                                .nlooks = 3,
-                               .builds = 3,
+                               .builds = 12,
                                .slices = 16,
                                .slice_ms = 25,
                                .seed = -1};

@@ -16,8 +16,9 @@
 
 enum {
     AB_ARMS = 3,
-    AB_BUILDS_MAX = 8,
-    AB_SLICES_MAX = 16, /* an arm and pair */
+    AB_BUILDS_MOST = 24,                /* an arm */
+    AB_BUILDS_MAX = 2 * AB_BUILDS_MOST, /* with those of the confirmation */
+    AB_SLICES_MAX = 16,                 /* an arm and pair */
     AB_PAIRS_MAX = 480,
     AB_IR_MAX = 3,
 };
@@ -36,7 +37,7 @@ struct ab_options {
     double margin, limit, alpha; /* ratios less 1: 0.02, 0.05; error of the whole run */
     double budget_s;             /* of measuring, without builds; 0: none */
     int looks[AB_LOOKS_MAX], nlooks;
-    int builds; /* differently linked builds an arm, of git refs */
+    int builds; /* differently linked builds an arm, of git refs; at most AB_BUILDS_MOST */
     int slices; /* an arm and pair; even */
     int slice_ms;
     int64_t seed; /* -1: from the clock */
@@ -44,7 +45,7 @@ struct ab_options {
     enum ab_ir_mode ir;
     enum progress_mode progress;
 };
-/* The standards: margin 2 %, limit 5 %, alpha 1 %, looks 12, 24, 48, 3 builds, 16 slices, 25 ms. */
+/* The standards: margin 2 %, limit 5 %, alpha 1 %, looks 12, 24, 48, 12 builds, 16 slices, 25 ms. */
 struct ab_options ab_standard_options(void);
 
 /* What all pairs of a run have in common, and what is decided by. Kept in journal and results. */

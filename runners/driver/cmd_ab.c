@@ -28,7 +28,7 @@ static const char help[] =
     "      --pairs N[,N..]   decide after so many pairs (default: 12,24,48)\n"
     "      --slices N        of each process, even (default: 16)\n"
     "      --slice-ms MS     length of a slice, 10 to 250 (default: 25)\n"
-    "      --builds N        differently linked builds of each git ref, 1 to 4 (default: 3)\n"
+    "      --builds N        differently linked builds of each git ref, 1 to 24 (default: 12)\n"
     "      --budget S        stop measuring after so many seconds\n"
     "      --ir auto|off|only  count instructions with callgrind: auto is where there is something "
     "to "
@@ -199,7 +199,7 @@ static int set_number(struct ab_options *o, int option, struct err *err) {
     case O_SLICE_MS:
         return whole_option("--slice-ms", 10, 250, &o->slice_ms, err);
     case O_BUILDS:
-        return whole_option("--builds", 1, AB_BUILDS_MAX / 2, &o->builds, err);
+        return whole_option("--builds", 1, AB_BUILDS_MOST, &o->builds, err);
     case O_SEED:
         return seed_option(o, err);
     case O_PROGRESS:

@@ -1,5 +1,6 @@
 /* policy.c - see policy.h. */
 #include "policy.h"
+#include "ab.h"
 #include "ini.h"
 #include <fnmatch.h>
 #include <math.h>
@@ -88,7 +89,7 @@ static const char *set_key(struct policy *p, const char *key, const char *value)
     if (!strcmp(key, "looks"))
         return set_looks(p, value);
     if (!strcmp(key, "builds"))
-        return set_whole(&p->builds, value, 1, 8, "1 to 8");
+        return set_whole(&p->builds, value, 1, AB_BUILDS_MOST, "1 to 24");
     if (!strcmp(key, "slices"))
         return set_whole(&p->slices, value, 2, 16, "2 to 16");
     if (!strcmp(key, "slice_ms"))

@@ -3,7 +3,7 @@
  *   [gate]
  *   cells  = cpu_queens*     globs over cell ids of the matrix; at least one
  *   matrix = gate                    a name in runners/matrix, or a file
- *   margin = 2%    limit = 5%    alpha = 1%    budget_s = 600    looks = 12 24 48    builds = 3
+ *   margin = 2%    limit = 5%    alpha = 1%    budget_s = 600    looks = 12 24 48    builds = 12
  *   slices = 16    slice_ms = 25     ir = auto     control = yes     confirm = yes   strict = no
  *   store  = embedded
  *

@@ -14,7 +14,7 @@ static const struct policy standard = {.matrix = "gate",
                                        .alpha = 0.01,
                                        .looks = {12, 24, 48},
                                        .nlooks = 3,
-                                       .builds = 3,
+                                       .builds = 12,
                                        .slices = 6,
                                        .slice_ms = 70,
                                        .control = true,
@@ -31,7 +31,7 @@ static void what_stands_there_replaces_the_standard(void **state) {
                                   &err),
                      0);
     assert_true(p.margin == 0.015 && p.limit == 0.04 && p.alpha == 0.01 && p.budget_s == 90);
-    assert_true(p.nlooks == 2 && p.looks[0] == 16 && p.looks[1] == 32 && p.builds == 3);
+    assert_true(p.nlooks == 2 && p.looks[0] == 16 && p.looks[1] == 32 && p.builds == 12);
     assert_true(p.strict && !p.control && p.confirm);
     assert_true(policy_covers(&p, "cpu_queens/serial/workers=1") &&
                 policy_covers(&p, "io_echo/threads/concurrency=1,ops=100"));
@@ -60,7 +60,7 @@ static void what_is_wrong_is_named_with_its_place(void **state) {
         {"[gate]\ncells = a\nstrict = maybe\n", "strict: yes or no expected, not 'maybe'"},
         {"[gate]\ncells = a\nbudget_s = -1\n", "budget_s: seconds, or 0 for no end expected"},
         {"[gate]\ncells = a\nir = some\n", "ir: auto, off or only expected"},
-        {"[gate]\ncells = a\nbuilds = 9\n", "builds: 1 to 8 expected"},
+        {"[gate]\ncells = a\nbuilds = 25\n", "builds: 1 to 24 expected"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
