@@ -142,11 +142,6 @@ uint64_t fnv1a64(uint64_t hash, const void *bytes, size_t size) {
     return hash;
 }
 
-void put_le64(unsigned char bytes[8], uint64_t value) {
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(value >> (8 * i));
-}
-
 uint64_t op_digest(uint64_t id, const void *result, size_t size) {
     unsigned char number[8];
     uint64_t hash;

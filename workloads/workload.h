@@ -8,9 +8,11 @@
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { OP_RESULT_MAX = 1 << 20 };
 
@@ -97,7 +99,10 @@ const char *const *param_words(const struct workload *workload, const char *key)
 uint64_t fnv1a64(uint64_t hash, const void *bytes, size_t size);
 
 /* `value` as 8 bytes, little endian: how ids and counts enter results and digests. */
-void put_le64(unsigned char bytes[8], uint64_t value);
+static inline void put_le64(unsigned char bytes[8], uint64_t value) {
+    value = htole64(value);
+    memcpy(bytes, &value, sizeof value);
+}
 
 /* FNV-1a64(id as 8 bytes little endian, result), stirred: FNV alone is so nearly linear in its last
  * bytes that results which changed places could add up to the same. */

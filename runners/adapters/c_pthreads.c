@@ -1,9 +1,9 @@
 /* c_pthreads.c - the control: the same work in C on POSIX threads. What this machine can do, an
  * interpreter aside.
  *
- * cpu: `workers` threads take op numbers from one atomic counter; with the variant fresh, a thread
- * for each op, `workers` of which are begun and then joined. server: a thread for each connection,
- * blocking. What waits: c_pthreads_waits.c. */
+ * cpu: `workers` threads take op numbers from one atomic counter, one at a time or a lap of short ones
+ * (laps.h); with the variant fresh, a thread for each op, `workers` of which are begun and then
+ * joined. server: a thread for each connection, blocking. What waits: c_pthreads_waits.c. */
 #include "c_pthreads.h"
 #include "../../workloads/talk.h"
 #include "../load/laps.h"
@@ -22,9 +22,15 @@
 
 enum {
     RESULT_ROOM = 64, /* more than any result of a cpu workload */
-    NOTE_HEAD = 10,   /* of a note: id, class, size; the result follows */
+    NOTE_HEAD = 2,    /* of a note: class, size; the result follows */
     NOTES_FIRST = 1 << 14,
     NOTES_MOST = 1 << 22,
+};
+
+/* Stands before the notes of ops whose ids follow each other. */
+struct stretch {
+    uint64_t first;
+    int64_t ops;
 };
 
 struct worker {
@@ -33,7 +39,8 @@ struct worker {
     struct tally tally;
     struct hist latency;
     struct laps laps;
-    unsigned char *notes; /* what came of the ops, for when the clock has stopped */
+    unsigned char
+        *notes; /* what came of the ops, for when the clock has stopped: see struct stretch */
     size_t noted, room;
     uint64_t id; /* fresh: of the one op that it does, and what came of it */
     int64_t start_ns;
@@ -56,11 +63,15 @@ struct pool {
 /* All notes into the tally. */
 static void settle_notes(struct worker *worker) {
     for (size_t at = 0; at < worker->noted;) {
-        const unsigned char *note = worker->notes + at;
-        uint64_t id;
-        memcpy(&id, note, sizeof id);
-        tally_add(&worker->tally, id, (enum op_class)note[8], note + NOTE_HEAD, note[9]);
-        at += NOTE_HEAD + note[9];
+        struct stretch stretch;
+        memcpy(&stretch, worker->notes + at, sizeof stretch);
+        at += sizeof stretch;
+        for (int64_t i = 0; i < stretch.ops; i++) {
+            const unsigned char *note = worker->notes + at;
+            tally_add(&worker->tally, stretch.first + (uint64_t)i, (enum op_class)note[0],
+                      note + NOTE_HEAD, note[1]);
+            at += NOTE_HEAD + note[1];
+        }
     }
     worker->noted = 0;
 }
@@ -79,34 +90,48 @@ static void make_room(struct worker *worker) {
     }
 }
 
-static void run_op(struct worker *worker, uint64_t id) {
-    unsigned char *note;
-    enum op_class class;
+/* Notes the op at `note`; returns where the next one goes. */
+static unsigned char *run_op(const struct pool *pool, uint64_t id, unsigned char *note) {
     size_t size;
-    if (worker->noted + NOTE_HEAD + RESULT_ROOM > worker->room)
-        make_room(worker);
-    note = worker->notes + worker->noted;
-    class = worker->pool->workload->op(worker->pool->state, id, note + NOTE_HEAD, &size);
-    memcpy(note, &id, sizeof id);
-    note[8] = (unsigned char)class;
-    note[9] = (unsigned char)size;
-    worker->noted += NOTE_HEAD + size;
+    enum op_class class = pool->workload->op(pool->state, id, note + NOTE_HEAD, &size);
+    note[0] = (unsigned char)class;
+    note[1] = (unsigned char)size;
+    return note + NOTE_HEAD + size;
 }
 
+/* Ops first.., `most` of them or as many as there is room for. Returns how many. */
+static int64_t run_stretch(struct worker *worker, uint64_t first, int64_t most) {
+    const size_t head = sizeof(struct stretch), each = NOTE_HEAD + RESULT_ROOM;
+    struct stretch stretch = {.first = first};
+    unsigned char *note, *last;
+    if (worker->noted + head + each > worker->room)
+        make_room(worker);
+    note = worker->notes + worker->noted + head;
+    last = worker->notes + worker->room - each;
+    while (stretch.ops < most && note <= last)
+        note = run_op(worker->pool, first + (uint64_t)stretch.ops++, note);
+    memcpy(worker->notes + worker->noted, &stretch, head);
+    worker->noted = (size_t)(note - worker->notes);
+    return stretch.ops;
+}
+
+/* A lap is taken from the counter at once: where ops are long that is one. */
 static void run_ops(struct worker *worker) {
     struct pool *pool = worker->pool;
-    struct laps *laps = &worker->laps;
-    int64_t id;
+    int64_t first, start;
     worker->tally = (struct tally){0};
     memset(&worker->latency, 0, sizeof worker->latency);
-    while ((id = atomic_fetch_add(&pool->next, 1)) < pool->ops) {
-        if (laps_begins(laps))
-            laps_begin(laps, now_ns());
-        run_op(worker, (uint64_t)id);
-        if (laps_ends(laps))
-            laps_end(laps, now_ns(), &worker->latency);
+    for (;;) {
+        int lap = worker->laps.size;
+        first = atomic_fetch_add(&pool->next, lap);
+        if (first >= pool->ops)
+            return;
+        lap = pool->ops - first < lap ? (int)(pool->ops - first) : lap;
+        start = now_ns();
+        for (int64_t done = 0; done < lap;)
+            done += run_stretch(worker, (uint64_t)(first + done), lap - done);
+        laps_add(&worker->laps, lap, now_ns() - start, &worker->latency);
     }
-    laps_close(laps, now_ns(), &worker->latency);
 }
 
 static void *worker_main(void *arg) {
