@@ -275,8 +275,9 @@ int stream_read_done(struct cp_loop *Py_UNUSED(core), struct cp_op *op) {
 /* ---- Reads that complete soon. From the stream to the coroutine that waits for it leads a chain of
  * pointers: each call fetches what the next one follows. */
 
+/* object may be NULL. */
 static void fetch(const void *object, size_t size) {
-    for (size_t at = 0; at < size; at += CP_LINE)
+    for (size_t at = 0; object && at < size; at += CP_LINE)
         __builtin_prefetch((const char *)object + at);
 }
 

@@ -148,17 +148,22 @@ static bool goes_on_at_once(PromiseObject *task, PyObject *awaited) {
            !loop->debug && cp_is_next(&loop->core);
 }
 
-/* Steals awaited. */
-static PySendResult go_on_at_once(PromiseObject *task, PyObject *awaited, PyObject **result) {
-    PyObject *value = Py_NewRef((PyObject *)((PromiseObject *)awaited)->core.value);
-    PySendResult status;
-    Py_DECREF(awaited);
-    status = go_on(task, value, result);
-    Py_DECREF(value);
+/* Steals value. */
+static PySendResult go_on_with(PromiseObject *task, PyObject *value, PyObject **result) {
+    PySendResult status = go_on(task, value, result);
+    PROMISE_LOOP(task)->resume = NULL;
+    Py_XDECREF(value);
     return status;
 }
 
-/* Runs the coroutine to its next await; in a job of its own to the next one that waits. */
+/* Steals awaited. */
+static PySendResult go_on_at_once(PromiseObject *task, PyObject *awaited, PyObject **result) {
+    PyObject *value = Py_NewRef((PyObject *)((PromiseObject *)awaited)->core.value);
+    Py_DECREF(awaited);
+    return go_on_with(task, value, result);
+}
+
+/* Runs the coroutine to its next await; in a job of its own to the next one that waits. Steals value. */
 static int step(PromiseObject *task, PyObject *value, bool in_job) {
     LoopObject *loop = PROMISE_LOOP(task);
     PyObject *outer = loop->resume, *result;
@@ -167,10 +172,9 @@ static int step(PromiseObject *task, PyObject *value, bool in_job) {
     PySendResult status;
 
     loop->driving = true;
-    status = go_on(task, value, &result);
+    status = go_on_with(task, value, &result);
     while (in_job && status == PYGEN_NEXT && goes_on_at_once(task, result))
         status = go_on_at_once(task, result, &result);
-    loop->resume = NULL;
     cancellation = take_cancellation(task);
     while (status == PYGEN_NEXT && !wait_for(task, result)) {
         status = refuse(task, result, &result);
@@ -191,11 +195,12 @@ int run_task(PromiseObject *task) {
     int err;
     task->core.self.arg = NULL;
     job_of(task)->phase = CP_IDLE;
-    if (context_use_own(PROMISE_LOOP(task), task->context) < 0)
+    if (context_use_own(PROMISE_LOOP(task), task->context) < 0) {
+        Py_XDECREF(value);
         err = finish(task, PYGEN_ERROR, NULL);
-    else
+    } else {
         err = step(task, value, true);
-    Py_XDECREF(value);
+    }
     Py_DECREF(task);
     return err;
 }

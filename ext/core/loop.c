@@ -30,7 +30,7 @@ int cp_drain(struct cp_loop *loop) {
 }
 
 bool cp_is_next(struct cp_loop *loop) {
-    if (loop->micro.head || (loop->stats.microtasks + 1) % BREATH == 0)
+    if (loop->micro.head || loop->stats.microtasks % BREATH == 0) /* cp_drain is to see that */
         return false;
     cp_count(&loop->stats.microtasks);
     return true;

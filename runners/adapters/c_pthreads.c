@@ -241,11 +241,13 @@ static void end_workers(struct pool *pool, struct worker *workers, int count) {
     free(workers);
 }
 
-/* `chunk`, where the workload has it: threads take op after op from the counter. */
+/* `chunk`, where the workload has it: threads take ops from the counter as laps.h says. */
 static void check_chunk(const struct args *args) {
     for (const struct param *p = args->workload->params; p->key; p++)
         if (!strcmp(p->key, "chunk") && args_int(args, "chunk") > 1)
-            child_fail("chunk=%d: pthreads takes one op at a time", (int)args_int(args, "chunk"));
+            child_fail(
+                "chunk=%d: pthreads is given one op at a time, or as many short ones as it likes",
+                (int)args_int(args, "chunk"));
 }
 
 static void run_cpu(const struct args *args, bool fresh) {

@@ -151,7 +151,8 @@ static int make_builds(const struct opening *o, int which, int generation, struc
  * ones. */
 static int link_build(const struct ab_result *result, struct ab_build *build, struct err *err) {
     char path[GB_PATH_MAX]; /* build may lie within result, which snprintf may not write to */
-    snprintf(path, sizeof path, "%.*s/arms/%s", GB_PATH_MAX - 32, result->folder, build->id);
+    snprintf(path, sizeof path, "%.*s/arms/%c%02d", GB_PATH_MAX - 32, result->folder, *build->id,
+             atoi(build->id + 1));
     memcpy(build->path, path, sizeof path);
     unlink(build->path);
     if (symlink(build->target, build->path) == 0)

@@ -39,7 +39,8 @@ enum figure_over {
     OVER_SLOPE,   /* least squares over the parameter `x` of all cells that fit, a line a block */
     OVER_R2,      /* of the same line: the share of the variance that it explains */
     OVER_CROSSING, /* the least x from which on the ratio to the base is 1 or more, between two points
-                      by a straight line over the logarithm of x; the least of all x where it always is */
+                      by a straight line over the logarithm of x; the least of all x where it always is. Of a
+                      block in which it never is there is none, and then no figure */
 };
 
 /* Whether a figure is made of all cells that fit its one word. */

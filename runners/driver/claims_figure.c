@@ -220,6 +220,17 @@ static double x_of(const struct pair *pair, int block, const struct figure_rule 
     return text ? atof(text) * rule->x_unit : NAN;
 }
 
+/* The pair with the greatest x, by the first process of each. */
+static const struct pair *greatest(const struct pair *pairs, int count,
+                                   const struct figure_rule *rule) {
+    const struct pair *found = pairs;
+    for (int i = 1; i < count; i++)
+        if (x_of(&pairs[i], pairs[i].cell->reps->rep, rule) >
+            x_of(found, found->cell->reps->rep, rule))
+            found = &pairs[i];
+    return found;
+}
+
 /* NAN where the last point is below 1 still, or a point is missing. Sorts the points. */
 static double crossing(struct point *points, int count) {
     const struct point *last = &points[count - 1];
@@ -256,7 +267,7 @@ static double points_value(const struct pair *pairs, int count, int block,
 
 static struct estimate over_blocks(const struct pair *pairs, int count,
                                    const struct figure_rule *rule, uint64_t seed) {
-    int last = -1, n = 0;
+    int last = -1, n = 0, missing = 0;
     struct estimate estimate = {0};
     double *values;
     for (int i = 0; i < pairs->cell->nreps; i++)
@@ -269,7 +280,11 @@ static struct estimate over_blocks(const struct pair *pairs, int count,
                                                   : pair_value(pairs, block, rule->statistic);
         if (isfinite(value))
             values[n++] = value;
+        else if (rule->over == OVER_CROSSING)
+            missing++;
     }
+    if (missing) /* the median of the others would be too early */
+        n = 0;
     estimate = estimate_of(values, n, seed);
     free(values);
     return estimate;
@@ -296,8 +311,9 @@ static void decide(struct figure *figure) {
     if (figure->estimate.n == 0) {
         figure->verdict = CLAIM_NOT_RUN;
         snprintf(figure->why, sizeof figure->why,
-                 rule->over == OVER_CROSSING ? "%s: still below its base, by %s"
-                                             : "%s has no %s, or no block with its base",
+                 rule->over == OVER_CROSSING
+                     ? "%s: below its base to the end in some block, or without a number, by %s"
+                     : "%s has no %s, or no block with its base",
                  figure->cell, rule->statistic);
     } else if (figure->estimate.n < CLAIM_BLOCKS_LEAST) {
         figure->verdict = CLAIM_UNDECIDED;
@@ -322,7 +338,7 @@ static void figure_of_points(struct figure *figure, struct search *s, uint64_t s
                  count, figure->rule->cells, *s->why ? s->why : "there are no more");
         return;
     }
-    name_cells(figure, &pairs[count - 1]);
+    name_cells(figure, greatest(pairs, count, figure->rule));
     figure->estimate = over_blocks(pairs, count, figure->rule, seed);
     decide(figure);
 }

@@ -468,7 +468,7 @@ def test_two_commits_are_built_linked_anew_and_measured(repository, tmp_path):
     for arm, ref in (("A", "base"), ("B", "slower"), ("A2", "base")):
         assert run["arms"][arm]["git"] == git(repository, "rev-parse", ref) and run["arms"][arm]["kind"] == "git"
     assert len({build["link_seed"] for arm in ("A", "A2") for build in run["arms"][arm]["builds"]}) >= 4
-    programs = {arm: [(tmp_path / "out" / "arms" / f"{arm}{i}" / "fake").read_bytes() for i in (0, 1)] for arm in "ABN"}
+    programs = {arm: [(tmp_path / "out" / "arms" / f"{arm}{i:02}" / "fake").read_bytes() for i in (0, 1)] for arm in "ABN"}
     assert len(set(programs["A"] + programs["N"])) == 4  # four orders, four programs
     (benchmark,) = run["benchmarks"]
     assert {name for pair in benchmark["pairs"] if pair["stage"] == 1 for name in pair["builds"]} == {"A0", "A1", "B0", "B1", "N0", "N1"}

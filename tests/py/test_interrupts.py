@@ -310,6 +310,26 @@ def run_child(program, *options):
     return done.returncode, done.stdout, done.stderr
 
 
+# ---- What would keep a loop from closing by itself
+
+
+def test_a_coroutine_that_awaits_what_is_settled_for_ever_does_not_keep_a_loop_open():
+    program = """
+        async def stubborn():
+            try:
+                await waits
+            except cp.LoopClosedError:
+                while True:
+                    await settled
+        waits, settled = cp.Promise(loop=loop), cp.Promise(lambda resolve, _: resolve(1), loop=loop)
+        loop.run(lambda: (kept.append(cp.Promise.resolve(stubborn())), cp.sleep(0))[1])
+        loop.close()
+        print('closed')
+    """
+    status, out, errors = run_child("kept = []\n" + textwrap.dedent(program))
+    assert (status, out) == (0, "closed\n") and "jobs did not come to an end while their loop was being closed" in errors
+
+
 # ---- Exceptions that end programs leave at once, and nothing after them runs
 
 PLACES = {
