@@ -18,7 +18,7 @@ from wirechild import BUILD, HOME
 pytestmark = pytest.mark.long
 
 MATRIX = "[run]\ntimeout_s = 60\n[loop_steps]\nmodels = promise_loop:then\nworkers = 1\nops = 200\n"
-POLICY = "[gate]\nmatrix = {matrix}\ncells = *\nlooks = 12 24\nslices = 4\nslice_ms = 60\nbuilds = 1\nir = off\nbudget_s = 240\n"
+POLICY = "[gate]\nmatrix = {matrix}\ncells = *\nlooks = 12 24\nir = off\nbudget_s = 240\n"
 CHANGES = {  # what cp_promise_settle begins with
     "slower": "    for (volatile int i = 0; i < 120; i++) {\n    }\n",
     "neutral": "    /* settles it */\n",
