@@ -481,8 +481,8 @@ def repository(tmp_path_factory):
         git(clone, "checkout", "-q", "-b", branch, "main")
         path = clone / file
         text = path.read_text()
-        mark = "        note = run_op(worker->pool, first + (uint64_t)stretch.ops++, note);\n"
-        path.write_text(text.replace(mark, "    {\n" + PADDED + mark + "    }\n") if branch == "slower" else text + "\nOne line more.\n")
+        mark = "    enum op_class class = pool->workload->op("
+        path.write_text(text.replace(mark, PADDED + mark) if branch == "slower" else text + "\nOne line more.\n")
         assert path.read_text() != text
         git(clone, "commit", "-qam", branch)
     git(clone, "checkout", "-q", "main")
