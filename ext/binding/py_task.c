@@ -89,16 +89,23 @@ static bool wait_for(PromiseObject *task, PyObject *awaited) {
     return true;
 }
 
-/* Goes on with `value` (borrowed, NULL at the start), the outcome of what was awaited. A promise
+/* Goes on with `value` (stolen, NULL at the start), the outcome of what was awaited. A promise
  * hands it over itself, see py_face.c; a future of asyncio does when it is asked. */
 static PySendResult go_on(PromiseObject *task, PyObject *value, PyObject **result) {
+    LoopObject *loop = PROMISE_LOOP(task);
     const uint8_t flags = job_of(task)->flags;
     const bool foreign = flags & FLAG_FOREIGN;
+    PySendResult status;
     job_of(task)->flags &= (uint8_t) ~(FLAG_THROW | FLAG_FOREIGN);
-    if (flags & FLAG_THROW || (foreign && flags & CP_ARG_REJECTED))
-        return throw_into(task, value, result);
-    PROMISE_LOOP(task)->resume = foreign ? NULL : value;
-    return PyIter_Send(task->core.self.ok, Py_None, result);
+    if (flags & FLAG_THROW || (foreign && flags & CP_ARG_REJECTED)) {
+        status = throw_into(task, value, result);
+    } else {
+        loop->resume = foreign ? NULL : value;
+        status = PyIter_Send(task->core.self.ok, Py_None, result);
+    }
+    loop->resume = NULL;
+    Py_XDECREF(value);
+    return status;
 }
 
 /* It was told to cancel itself while it ran: the CancelledError (new reference), or NULL. */
@@ -148,19 +155,11 @@ static bool goes_on_at_once(PromiseObject *task, PyObject *awaited) {
            !loop->debug && cp_is_next(&loop->core);
 }
 
-/* Steals value. */
-static PySendResult go_on_with(PromiseObject *task, PyObject *value, PyObject **result) {
-    PySendResult status = go_on(task, value, result);
-    PROMISE_LOOP(task)->resume = NULL;
-    Py_XDECREF(value);
-    return status;
-}
-
 /* Steals awaited. */
 static PySendResult go_on_at_once(PromiseObject *task, PyObject *awaited, PyObject **result) {
     PyObject *value = Py_NewRef((PyObject *)((PromiseObject *)awaited)->core.value);
     Py_DECREF(awaited);
-    return go_on_with(task, value, result);
+    return go_on(task, value, result);
 }
 
 /* Runs the coroutine to its next await; in a job of its own to the next one that waits. Steals value. */
@@ -172,7 +171,7 @@ static int step(PromiseObject *task, PyObject *value, bool in_job) {
     PySendResult status;
 
     loop->driving = true;
-    status = go_on_with(task, value, &result);
+    status = go_on(task, value, &result);
     while (in_job && status == PYGEN_NEXT && goes_on_at_once(task, result))
         status = go_on_at_once(task, result, &result);
     cancellation = take_cancellation(task);
