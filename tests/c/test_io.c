@@ -1,20 +1,13 @@
 /* Operations on descriptors, through each of the pollers: completion at once and later, end of file,
  * reset, cancel, close, reuse. */
 #include "host.inc"
-#include <arpa/inet.h>
+#include "sockets.inc"
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-static const struct cp_poller *poller; /* what is tested: this, on sockets of that family */
-static int family;
-static struct cp_loop loop;
 static int done_count;
 static ssize_t last_result;
 static char last_data[256];
@@ -30,44 +23,8 @@ static int on_done(struct cp_loop *l, struct cp_op *op) {
 
 static int begin(void **state) {
     (void)state;
-    host_begin(&loop);
-    loop.poller = poller;
     done_count = 0;
-    return cp_loop_open(&loop);
-}
-
-static int end(void **state) {
-    (void)state;
-    host_end(&loop);
-    return 0;
-}
-
-static int listener(struct sockaddr_in *address) {
-    socklen_t size = sizeof *address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    *address =
-        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    assert_int_equal(bind(fd, (struct sockaddr *)address, size), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    getsockname(fd, (struct sockaddr *)address, &size);
-    return fd;
-}
-
-/* Two connected sockets, of the family that is being tested. */
-static void pair(int fds[2]) {
-    struct sockaddr_in address;
-    int server;
-    if (family == AF_UNIX) {
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
-                         0);
-        return;
-    }
-    server = listener(&address);
-    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fds[0], (struct sockaddr *)&address, sizeof address), 0);
-    fds[1] = accept4(server, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    close(server);
+    return open_loop();
 }
 
 static struct cp_op recv_op(void) {
@@ -475,128 +432,6 @@ static void what_is_left_when_the_host_stops_comes_later(void **state) {
     }
 }
 
-/* ---- Streams of numbered bytes, under reads, cancellations and closings by chance */
-
-struct flow {
-    struct cp_io io;
-    struct cp_op op;
-    int peer; /* or -1: closed */
-    size_t sent, got;
-    bool ended; /* the end of the file was read */
-};
-
-static struct flow flows[6];
-static unsigned chance;
-
-static unsigned below(unsigned limit) {
-    chance = chance * 1664525 + 1013904223;
-    return (chance >> 8) % limit;
-}
-
-static unsigned char byte_at(size_t n) {
-    return (unsigned char)(n * 7 + n / 256);
-}
-
-static void check_flow(struct flow *f) {
-    const unsigned char *data = f->op.data;
-    for (ssize_t i = 0; i < f->op.result; i++)
-        if (data[i] != byte_at(f->got + (size_t)i))
-            fail_msg("byte %zu is wrong", f->got + (size_t)i);
-    if (f->op.result == 0) {
-        assert_true(f->peer < 0);
-        assert_int_equal(f->got, f->sent);
-        f->ended = true;
-    }
-    if (f->op.result > 0)
-        f->got += (size_t)f->op.result;
-    else if (f->op.result != -ECANCELED)
-        assert_int_equal(f->op.result, 0);
-}
-
-static int flow_done(struct cp_loop *l, struct cp_op *op) {
-    (void)l;
-    check_flow(cp_container_of(op, struct flow, op));
-    return 0;
-}
-
-static void flow_open(struct flow *f) {
-    int fds[2];
-    pair(fds);
-    *f = (struct flow){.peer = fds[1], .op = {.kind = CP_OP_RECV, .done = flow_done}};
-    assert_int_equal(cp_io_open(&loop, &f->io, fds[0]), 0);
-}
-
-static void flow_close(struct flow *f) {
-    cp_io_close(&loop, &f->io);
-    while (f->op.pending)
-        assert_int_equal(cp_loop_step(&loop, 0), 0);
-    if (f->peer >= 0)
-        close(f->peer);
-}
-
-static void flow_send(struct flow *f) {
-    static unsigned char block[20000];
-    size_t size = below(3) ? 1 + below(200) : 1 + below(sizeof block);
-    ssize_t n;
-    if (f->peer < 0)
-        return;
-    for (size_t i = 0; i < size; i++)
-        block[i] = byte_at(f->sent + i);
-    n = write(f->peer, block, size);
-    f->sent += n > 0 ? (size_t)n : 0;
-}
-
-static void flow_read(struct flow *f) {
-    if (f->op.pending || f->ended)
-        return;
-    f->op.len = below(4) ? 65536 : 1 + below(5000);
-    if (cp_io_submit(&loop, &f->io, &f->op))
-        check_flow(f);
-}
-
-static void flow_act(struct flow *f) {
-    unsigned what = below(100);
-    if (what < 35)
-        flow_send(f);
-    else if (what < 70)
-        flow_read(f);
-    else if (what < 75)
-        cp_io_cancel(&loop, &f->op);
-    else if (what < 98)
-        assert_int_equal(cp_loop_step(&loop, 0), 0);
-    else if (what == 98 && f->peer >= 0)
-        f->peer = (close(f->peer), -1);
-    else if (below(8) == 0) {
-        flow_close(f);
-        flow_open(f);
-    }
-}
-
-static void flow_finish(struct flow *f) {
-    if (f->peer >= 0)
-        f->peer = (close(f->peer), -1);
-    while (!f->ended) {
-        flow_read(f);
-        while (f->op.pending)
-            assert_int_equal(cp_loop_step(&loop, CP_FOREVER), 0);
-    }
-    flow_close(f);
-}
-
-static void no_byte_is_lost_whatever_happens(void **state) {
-    const int count = sizeof flows / sizeof *flows;
-    (void)state;
-    for (unsigned seed = 1; seed <= 30; seed++) {
-        chance = seed;
-        for (int i = 0; i < count; i++)
-            flow_open(&flows[i]);
-        for (int i = 0; i < 2000; i++)
-            flow_act(&flows[below((unsigned)count)]);
-        for (int i = 0; i < count; i++)
-            flow_finish(&flows[i]);
-    }
-}
-
 /* ---- A loop that another one runs */
 
 static bool readable(int fd) {
@@ -655,8 +490,7 @@ static void what_a_guest_submits_between_turns_is_told(void **state) {
     close(fds[1]);
 }
 
-/* cmocka has no parameters: one group for each poller and family. */
-static int run_group(const struct cp_poller *tested_poller, int tested_family) {
+static int run_group(const char *name) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_read_that_finds_bytes_is_complete_at_once, begin, end),
         cmocka_unit_test_setup_teardown(a_read_that_finds_nothing_completes_later, begin, end),
@@ -679,20 +513,12 @@ static int run_group(const struct cp_poller *tested_poller, int tested_family) {
         cmocka_unit_test_setup_teardown(polling_for_room_waits_for_the_reader, begin, end),
         cmocka_unit_test_setup_teardown(a_pipe_is_written_to, begin, end),
         cmocka_unit_test_setup_teardown(what_is_left_when_the_host_stops_comes_later, begin, end),
-        cmocka_unit_test_setup_teardown(no_byte_is_lost_whatever_happens, begin, end),
         cmocka_unit_test_setup_teardown(a_guest_is_told_by_its_descriptor, begin, end),
         cmocka_unit_test_setup_teardown(what_a_guest_submits_between_turns_is_told, begin, end),
     };
-    char name[40];
-    poller = tested_poller;
-    family = tested_family;
-    snprintf(name, sizeof name, "io, %s, %s", poller->name, family == AF_UNIX ? "unix" : "tcp");
     return _cmocka_run_group_tests(name, tests, sizeof tests / sizeof *tests, NULL, NULL);
 }
 
 int main(void) {
-    int failed = run_group(&cp_poller_epoll, AF_UNIX) + run_group(&cp_poller_epoll, AF_INET);
-    if (host_refused(&cp_poller_uring))
-        return failed;
-    return failed + run_group(&cp_poller_uring, AF_UNIX) + run_group(&cp_poller_uring, AF_INET);
+    return run_on_all(run_group);
 }
