@@ -39,8 +39,7 @@ struct worker {
     struct tally tally;
     struct hist latency;
     struct laps laps;
-    unsigned char
-        *notes; /* what came of the ops, for when the clock has stopped: see struct stretch */
+    unsigned char *notes; /* what came of the ops, for when the clock has stopped: stretches */
     size_t noted, room;
     uint64_t id; /* fresh: of the one op that it does, and what came of it */
     int64_t start_ns;

@@ -60,9 +60,8 @@ struct figure_rule {
     char table[GB_NAME_MAX]; /* "" or a file of results/: the figure is counted in it, not measured:
                                       the slope of the column `statistic` over x of the rows `cells` */
     double counted;          /* that slope */
-    char x
-        [GB_NAME_MAX]; /* of a line, a parameter; of a crossing "" is how long the base takes for an op, in ns */
-    double x_unit; /* x times this is in the unit of the statistic */
+    char x[GB_NAME_MAX];     /* a parameter; of a crossing "": the time of the base's op, ns */
+    double x_unit;           /* x times this is in the unit of the statistic */
     enum figure_over over;
     double holds_lo, holds_hi;     /* HOLDS within */
     double refuted_lo, refuted_hi; /* REFUTED below the one or above the other */

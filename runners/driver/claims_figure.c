@@ -203,15 +203,6 @@ static double mean_value(const struct pair *pairs, int count, int block, const c
     return exp(sum / count);
 }
 
-struct point {
-    double x, y;
-};
-
-static int by_x(const void *a, const void *b) {
-    double left = ((const struct point *)a)->x, right = ((const struct point *)b)->x;
-    return (left > right) - (left < right);
-}
-
 static double x_of(const struct pair *pair, int block, const struct figure_rule *rule) {
     const char *text = *rule->x ? cell_param(&pair->cell->cell, rule->x) : NULL;
     const struct rep *base = *rule->x ? NULL : rep_of(pair->base, block);
@@ -220,54 +211,51 @@ static double x_of(const struct pair *pair, int block, const struct figure_rule 
     return text ? atof(text) * rule->x_unit : NAN;
 }
 
-/* The pair with the greatest x, by the first process of each. */
-static const struct pair *greatest(const struct pair *pairs, int count,
-                                   const struct figure_rule *rule) {
-    const struct pair *found = pairs;
+/* By x, as the first process of each has it. There are few. */
+static void sort_by_x(struct pair *pairs, int count, const struct figure_rule *rule) {
     for (int i = 1; i < count; i++)
-        if (x_of(&pairs[i], pairs[i].cell->reps->rep, rule) >
-            x_of(found, found->cell->reps->rep, rule))
-            found = &pairs[i];
-    return found;
+        for (int k = i; k > 0 && x_of(&pairs[k], pairs[k].cell->reps->rep, rule) <
+                                     x_of(&pairs[k - 1], pairs[k - 1].cell->reps->rep, rule);
+             k--) {
+            struct pair other = pairs[k];
+            pairs[k] = pairs[k - 1];
+            pairs[k - 1] = other;
+        }
 }
 
-/* NAN where the last point is below 1 still, or a point is missing. Sorts the points. */
-static double crossing(struct point *points, int count) {
-    const struct point *last = &points[count - 1];
+/* The points are sorted. NAN where the last one is below 1 still, or one is missing. */
+static double crossing(const double *x, const double *y, int count) {
     int i = count - 1;
     for (int k = 0; k < count; k++)
-        if (!isfinite(points[k].x) || !isfinite(points[k].y))
+        if (!isfinite(x[k]) || !isfinite(y[k]))
             return NAN;
-    qsort(points, (size_t)count, sizeof *points, by_x);
-    if (last->y < 1)
+    if (y[i] < 1)
         return NAN;
-    while (i > 0 && points[i - 1].y >= 1)
+    while (i > 0 && y[i - 1] >= 1)
         i--;
     if (i == 0)
-        return points->x;
-    return points[i - 1].x * pow(points[i].x / points[i - 1].x,
-                                 (1 - points[i - 1].y) / (points[i].y - points[i - 1].y));
+        return x[0];
+    return x[i - 1] * pow(x[i] / x[i - 1], (1 - y[i - 1]) / (y[i] - y[i - 1]));
 }
 
 static double points_value(const struct pair *pairs, int count, int block,
                            const struct figure_rule *rule) {
-    struct point points[MATCHES_MAX];
-    double x[MATCHES_MAX], y[MATCHES_MAX];
+    double x[MATCHES_MAX] = {0}, y[MATCHES_MAX] = {0};
     struct line line;
     for (int i = 0; i < count; i++) {
         x[i] = x_of(&pairs[i], block, rule);
         y[i] = pair_value(&pairs[i], block, rule->statistic);
-        points[i] = (struct point){x[i], y[i]};
     }
     if (rule->over == OVER_CROSSING)
-        return crossing(points, count);
+        return crossing(x, y, count);
     line = stats_line(x, y, (size_t)count);
     return rule->over == OVER_SLOPE ? line.b : line.r2;
 }
 
 static struct estimate over_blocks(const struct pair *pairs, int count,
                                    const struct figure_rule *rule, uint64_t seed) {
-    int last = -1, n = 0, missing = 0;
+    int last = -1, n = 0;
+    bool missing = false;
     struct estimate estimate = {0};
     double *values;
     for (int i = 0; i < pairs->cell->nreps; i++)
@@ -281,7 +269,7 @@ static struct estimate over_blocks(const struct pair *pairs, int count,
         if (isfinite(value))
             values[n++] = value;
         else if (rule->over == OVER_CROSSING)
-            missing++;
+            missing = true;
     }
     if (missing) /* the median of the others would be too early */
         n = 0;
@@ -338,7 +326,8 @@ static void figure_of_points(struct figure *figure, struct search *s, uint64_t s
                  count, figure->rule->cells, *s->why ? s->why : "there are no more");
         return;
     }
-    name_cells(figure, greatest(pairs, count, figure->rule));
+    sort_by_x(pairs, count, figure->rule);
+    name_cells(figure, &pairs[count - 1]);
     figure->estimate = over_blocks(pairs, count, figure->rule, seed);
     decide(figure);
 }

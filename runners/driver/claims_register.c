@@ -186,7 +186,7 @@ static int check_figure(const struct place *at, struct figure_rule *rule, struct
         return read_table(at, rule, err);
     if (!rep_figure_is_known(rule->statistic))
         return wrong(err, at, ini_find(at->section, "statistic"), "a statistic of a process");
-    if (over_points(rule->over) != (*rule->x != '\0') && !(crossing && !*rule->x))
+    if (*rule->x ? !over_points(rule->over) : over_points(rule->over) && !crossing)
         return err_at(err, at->ini, at->section->line, at->section->column,
                       "[%s: %s]: x = PARAMETER goes with over = slope, r2 or crossing",
                       at->section->name, at->section->label);

@@ -197,12 +197,11 @@ bool runset_is_drawn(const struct runset *run, const char *workload, bool open) 
 
 /* ---- Who was the bottleneck? */
 
-#define BUSY_SHARE 0.9  /* of a core: more, and the load generator's own queue is measured */
-#define KEPT_UP    0.95 /* of what was offered: less, and somebody was too slow */
-#define IDLE_SHARE                                                                                 \
-    0.8 /* of a core, all that one thread can use: less, and it was not the subject */
-#define LATE_FLOOR_NS 1e6 /* lateness below it is that of any timer on a shared machine */
-#define LATE_SHARE    0.1 /* of the corrected p99: more, and the tail is the load generator's */
+#define BUSY_SHARE    0.9  /* of a core: more, and the load generator's own queue is measured */
+#define KEPT_UP       0.95 /* of what was offered: less, and somebody was too slow */
+#define IDLE_SHARE    0.8  /* of a core, all that a thread can use: less, and it idled */
+#define LATE_FLOOR_NS 1e6  /* lateness below it is that of any timer on a shared machine */
+#define LATE_SHARE    0.1  /* of the corrected p99: more, and the tail is the load generator's */
 
 void mark_client_bound(struct result *r) {
     double achieved = r->offered_ops_per_s.n ? r->ops_per_s.value / r->offered_ops_per_s.value : 1;
