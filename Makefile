@@ -69,7 +69,11 @@ ext: $$(EXTENSION) $(PACKAGE)/__init__.py $(BUILD)/build_id  ## Build cpromise f
 programs: $(PROGRAMS) $(BUILD)/build_id  ## Build gilbench and its helpers
 
 # ---- Compiling
-$(BUILD)/%.o: %.c
+# What all is compiled with, written anew only when it differs: with other flags, or once liburing is there, all is compiled again.
+$(BUILD)/compiled_with: FORCE
+	$(Q)mkdir -p $(@D); echo '$(CC) $(ALL_CFLAGS) $(LIBS_uring)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(LIBS_uring)' > $@
+
+$(BUILD)/%.o: %.c $(BUILD)/compiled_with
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -fvisibility=hidden -c $< -o $@
 
@@ -77,7 +81,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/abi-$(SOABI)/ext/binding/module.o: $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 
 # Objects that include Python.h live in a folder of their interpreter's ABI.
-$(BUILD)/abi-%.o: $$(addsuffix .c,$$(shell echo '$$*' | cut -d/ -f2-))
+$(BUILD)/abi-%.o: $$(addsuffix .c,$$(shell echo '$$*' | cut -d/ -f2-)) $(BUILD)/compiled_with
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -fvisibility=hidden -I$(PYINC) -DCP_BUILD_ID='"$(BUILD_ID)"' -c $< -o $@
 
