@@ -109,9 +109,9 @@ $(BUILD)/store: $(call objects,runners/load/store.c runners/load/table.c $(CHILD
 	$(program) $(LIBS_workloads)
 $(BUILD)/load: $(call objects,runners/load/load.c runners/load/conn.c runners/load/known.c runners/load/open.c runners/load/arrival.c runners/stats/rng.c $(CHILD))
 	$(program) $(LIBS_workloads)
-$(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c runners/adapters/c_pthreads_waits.c runners/adapters/c_server.c runners/load/laps.c $(CHILD))
+$(BUILD)/pthreads: $(call objects,runners/adapters/c_pthreads.c runners/adapters/c_pthreads_waits.c runners/adapters/c_files.c runners/adapters/c_server.c runners/load/laps.c $(CHILD))
 	$(program) $(LIBS_workloads) -pthread
-$(BUILD)/cloop: $(call objects,runners/adapters/c_loop.c runners/adapters/c_loop_server.c runners/adapters/c_loop_waits.c runners/adapters/c_server.c $(CHILD)) $(BUILD)/libcploop.a
+$(BUILD)/cloop: $(call objects,$(wildcard runners/adapters/c_loop*.c) runners/adapters/c_files.c runners/adapters/c_server.c $(CHILD)) $(BUILD)/libcploop.a
 	$(program) $(LIBS_workloads) $(LIBS_uring) -pthread
 $(BUILD)/fake: $(call objects,runners/adapters/fake.c $(CHILD))
 	$(program) $(LIBS_workloads)

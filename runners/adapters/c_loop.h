@@ -14,6 +14,12 @@ struct alarm {
     void (*ring)(struct alarm *);
 };
 
+/* Work for a thread of the pool (work.run), and what is done on the loop when it is back. */
+struct errand {
+    struct cp_work work;
+    void (*home)(struct errand *);
+};
+
 /* Waits for something to happen, and lets it. */
 void loop_step(void);
 /* The descriptor is the loop's from now on, and does not block. */
@@ -23,6 +29,8 @@ void loop_take_over(struct cp_io *io, int fd);
 typedef void (*step_fn)(struct cp_promise *reaction);
 void loop_react(struct cp_promise *promise, struct cp_promise *reaction, step_fn step);
 void loop_then(struct cp_promise *promise, struct cp_promise *reaction, step_fn step);
+/* A client of a store, from its set-up to bye; with callbacks and no promises, if asked. */
+void loop_ask(const struct args *args, bool callbacks);
 /* What waits, from its set-up to bye. */
 void loop_wait(const struct args *args);
 /* A server, from its set-up to bye. */

@@ -1,5 +1,6 @@
-/* c_loop_waits.c - what waits, as promises of the core: sleepers, trees, and waiters whose memory is
- * read. */
+/* c_loop_waits.c - what waits, as promises of the core: sleepers, trees, files, and waiters whose
+ * memory is read. */
+#include "c_files.h"
 #include "c_loop.h"
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,47 @@ static void grow_next(struct grove *grove) {
     begin_node(grove, NULL, grove->tree.depth, 0, grove->tree.leaves);
 }
 
+/* ---- io_file, io_log: a promise that a thread of the pool fulfils, since loops have no files */
+
+struct clerk {
+    struct cp_promise promise, reaction;
+    struct errand errand;
+    struct file_slot *slot;
+    uint64_t op, value;
+    int64_t start_ns;
+};
+
+static void file_next(struct clerk *clerk);
+
+static void on_filed(struct cp_promise *reaction) {
+    struct clerk *clerk = cp_container_of(reaction, struct clerk, reaction);
+    record(clerk->op, clerk->value, now_ns() - clerk->start_ns);
+    file_next(clerk);
+}
+
+static void do_file(struct cp_work *work, void *worker) {
+    struct clerk *clerk = cp_container_of(work, struct clerk, errand.work);
+    (void)worker;
+    clerk->value = files_do(clerk->slot, clerk->op);
+}
+
+static void bring_home(struct errand *errand) {
+    struct clerk *clerk = cp_container_of(errand, struct clerk, errand);
+    cp_promise_settle(&clerk->promise, CP_FULFILLED, NULL);
+}
+
+static void file_next(struct clerk *clerk) {
+    int failed;
+    if (sample.taken == sample.ops)
+        return;
+    clerk->op = (uint64_t)sample.taken++;
+    clerk->start_ns = now_ns();
+    clerk->errand = (struct errand){.work = {.run = do_file}, .home = bring_home};
+    loop_then(&clerk->promise, &clerk->reaction, on_filed);
+    if ((failed = cp_work_submit(&loop, &clerk->errand.work)) < 0)
+        child_fail("no thread for a file: %s", strerror(-failed));
+}
+
 /* ---- mem_wait: reactions on one promise */
 
 struct waiter {
@@ -161,6 +203,7 @@ static void hold(int64_t count) {
 union flight {
     struct sleeper *sleepers;
     struct grove *groves;
+    struct clerk *clerks;
 };
 
 static void *many(int64_t count, size_t size) {
@@ -187,6 +230,8 @@ static void run_sample(const struct workload *workload, union flight flight, int
         sleep_next(&flight.sleepers[i]);
     for (int64_t i = 0; i < count && workload == &io_tree; i++)
         grow_next(&flight.groves[i]);
+    for (int64_t i = 0; i < count && files_wanted(workload); i++)
+        file_next(&flight.clerks[i]);
     while (workload == &mem_wait && sample.taken < sample.ops)
         hold(sample.ops - sample.taken < count ? sample.ops - sample.taken : count);
     cp_drain(&loop);
@@ -199,6 +244,7 @@ static void run_sample(const struct workload *workload, union flight flight, int
 void loop_wait(const struct args *args) {
     int64_t count = args_int(args, "concurrency");
     union flight flight = {NULL};
+    struct file_slot *slots = NULL;
     sample.ops = args_int(args, "ops");
     if (args->workload == &io_timer) {
         flight.sleepers = many(count, sizeof *flight.sleepers);
@@ -207,6 +253,11 @@ void loop_wait(const struct args *args) {
     } else if (args->workload == &io_tree) {
         flight.groves = many(count, sizeof *flight.groves);
         make_groves(flight.groves, args, count);
+    } else if (files_wanted(args->workload)) {
+        flight.clerks = many(count, sizeof *flight.clerks);
+        slots = files_open(args, count);
+        for (int64_t i = 0; i < count; i++)
+            flight.clerks[i].slot = &slots[i];
     }
     child_attest();
     child_ready(0);
@@ -215,5 +266,7 @@ void loop_wait(const struct args *args) {
     child_end();
     for (int64_t i = 0; i < count && args->workload == &io_tree; i++)
         free(flight.groves[i].nodes);
+    if (slots)
+        files_close(slots, count);
     free(flight.sleepers);
 }

@@ -1,5 +1,6 @@
-/* c_pthreads_waits.c - what waits, on POSIX threads: io_timer, and mem_wait, whose threads all wait
- * while their memory is read. Threads are started in the sample, one for each op in flight. */
+/* c_pthreads_waits.c - what waits, on POSIX threads: io_timer, files, and mem_wait, whose threads all
+ * wait while their memory is read. Threads are started in the sample, one for each op in flight. */
+#include "c_files.h"
 #include "c_pthreads.h"
 #include <errno.h>
 #include <pthread.h>
@@ -10,7 +11,8 @@
 
 static struct {
     int64_t ops, next, here, delay_us;
-    bool holds, open; /* mem_wait; its gate */
+    bool holds, open;        /* mem_wait; its gate */
+    struct file_slot *slots; /* io_file and io_log, one a thread */
     pthread_mutex_t lock;
     pthread_cond_t gate, all_here;
     struct tally tally;
@@ -24,9 +26,9 @@ static int64_t take(void) {
     return sample.next < sample.ops ? sample.next++ : -1;
 }
 
-static void record(int64_t op, int64_t ns) {
+static void record(int64_t op, uint64_t value, int64_t ns) {
     unsigned char result[8];
-    put_le64(result, (uint64_t)op);
+    put_le64(result, value);
     hist_add(&sample.latency, ns > 0 ? (uint64_t)ns : 0);
     tally_add(&sample.tally, (uint64_t)op, OP_HIT, result, sizeof result);
 }
@@ -42,10 +44,26 @@ static void *sleeper(void *unused) {
         nanosleep(&delay, NULL);
         start = now_ns() - start;
         pthread_mutex_lock(&sample.lock);
-        record(op, start - 1000 * sample.delay_us);
+        record(op, (uint64_t)op, start - 1000 * sample.delay_us);
     }
     pthread_mutex_unlock(&sample.lock);
     return unused;
+}
+
+static void *clerk(void *slot) {
+    int64_t op, start;
+    uint64_t value;
+    pthread_mutex_lock(&sample.lock);
+    while ((op = take()) >= 0) {
+        pthread_mutex_unlock(&sample.lock);
+        start = now_ns();
+        value = files_do(slot, (uint64_t)op);
+        start = now_ns() - start;
+        pthread_mutex_lock(&sample.lock);
+        record(op, value, start);
+    }
+    pthread_mutex_unlock(&sample.lock);
+    return slot;
 }
 
 static void *waiter(void *unused) {
@@ -56,7 +74,7 @@ static void *waiter(void *unused) {
     pthread_cond_signal(&sample.all_here);
     while (!sample.open)
         pthread_cond_wait(&sample.gate, &sample.lock);
-    record(op, now_ns() - start);
+    record(op, (uint64_t)op, now_ns() - start);
     pthread_mutex_unlock(&sample.lock);
     return unused;
 }
@@ -75,10 +93,12 @@ static void hold(int64_t count) {
 }
 
 static void run_round(pthread_t *threads, int64_t count) {
+    void *(*body)(void *) = sample.holds ? waiter : sample.slots ? clerk : sleeper;
     sample.here = 0;
     sample.open = false;
     for (int64_t i = 0; i < count; i++) {
-        int failed = pthread_create(&threads[i], NULL, sample.holds ? waiter : sleeper, NULL);
+        void *slot = sample.slots ? &sample.slots[i] : NULL;
+        int failed = pthread_create(&threads[i], NULL, body, slot);
         if (failed)
             child_fail(
                 "cannot start thread %lld of %lld: %s; what bounds them: ulimit -u, pids.max "
@@ -109,11 +129,16 @@ void run_waits(const struct args *args) {
         child_fail("out of memory for %lld threads", (long long)count);
     sample.ops = args_int(args, "ops");
     sample.holds = args->workload == &mem_wait;
-    sample.delay_us = sample.holds ? 0 : args_int(args, "delay_us");
+    if (files_wanted(args->workload))
+        sample.slots = files_open(args, count);
+    else if (!sample.holds)
+        sample.delay_us = args_int(args, "delay_us");
     child_attest();
     child_ready(0);
     while (child_wait() == CHILD_GO)
         run_sample(threads, count);
     child_end();
+    if (sample.slots)
+        files_close(sample.slots, count);
     free(threads);
 }

@@ -73,7 +73,8 @@ def test_the_figures_of_the_gil_are_drawn_from_a_run_and_put_into_their_page(tmp
     for name in ("build", "plots"):
         (tmp_path / name).symlink_to(HOME / name)
     (tmp_path / "scripts").mkdir()
-    shutil.copy(HOME / "scripts" / "gil_figures", tmp_path / "scripts")
+    for name in ("gil_figures", "measured.py"):
+        shutil.copy(HOME / "scripts" / name, tmp_path / "scripts")
     (tmp_path / "gil.ini").write_text(GIL)
     run = [BUILD / "gilbench", "run", tmp_path / "gil.ini", "--python", sys.executable, "-o", tmp_path / "run", "--progress", "none"]
     subprocess.run(run, check=True, capture_output=True, timeout=4 * TIMEOUT_S)

@@ -4,6 +4,8 @@ import json
 import math
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 
@@ -107,6 +109,19 @@ def test_runs_of_several_baselines_and_machines_are_said_to_be(tmp_path):
     lines = [line(0, 1.0), line(1, 1.0, cpu="other", base="b" * 40)]
     done = history("show", write(tmp_path / "h.jsonl", lines))
     assert done.returncode == 0 and "against baselines of their own" in done.stdout and "more than one machine" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("gnuplot"), reason="gnuplot is not installed here")
+def test_a_page_is_made_of_a_history(tmp_path):
+    path, page = write(tmp_path / "h.jsonl", list(stepped())), tmp_path / "page"
+    (tmp_path / "night.md").write_text("The gate says: ok\n")
+    done = subprocess.run([os.path.join(HOME, "scripts", "history_page"), path, tmp_path / "night.md", page], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    text = (page / "README.md").read_text()
+    assert "The gate says: ok" in text and ", 1 change of level" in text
+    pictures = re.findall(r"^!\[.+\]\((.+)\)$", text, re.M)
+    assert len(pictures) == 1 and (page / pictures[0]).read_bytes().startswith(b"<?xml")
+    assert (page / "history.jsonl").read_bytes() == path.read_bytes()
 
 
 def test_lines_are_added_from_results(tmp_path):
