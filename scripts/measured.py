@@ -31,5 +31,7 @@ def matches(cell, pattern):
 
 def where(run):
     """Machine, interpreters and commit of a run."""
-    facts = collections.defaultdict(str, json.loads((pathlib.Path(run) / "results.json").read_text())["facts"])
-    return f"{facts['cpu_model']}, {facts['topology']} | {facts['pythons'] or facts['python']} | commit {facts['commit']}"
+    result = json.loads((pathlib.Path(run) / "results.json").read_text())
+    facts = collections.defaultdict(str, result["facts"])
+    pythons = {rep["attest"]["runtime"] for cell in result["benchmarks"] for rep in cell["reps"] if rep["attest"]["runtime"].startswith("cpython")}
+    return f"{facts['cpu_model']}, {facts['topology']} | {', '.join(sorted(pythons))} | commit {facts['commit']}"
