@@ -61,7 +61,7 @@ BUILD_ID    := $(shell cat $(sort $(wildcard ext/core/*.[ch] ext/binding/*.[ch])
 .DELETE_ON_ERROR:
 # Objects are kept also where make thinks them intermediate.
 .SECONDARY:
-.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench claims gate bench-cpromise bench-callgrind bench-seam check env clean help setup setup-browser install uninstall dist docs ci-list
+.PHONY: all ext programs test test-long test-c test-py conformance fuzz-order refleak soak sanitize bench claims gate bench-cpromise bench-callgrind bench-seam check env clean help setup setup-bench setup-full setup-check setup-dist setup-browser install uninstall dist docs ci-list
 
 all: ext programs  ## Build the extension and the programs (the default)
 
@@ -158,6 +158,10 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/c/test_%.o $$(TESTLIBS_$$(call room_of,$$*
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $^ -o $@ -lcmocka $(LIBS_driver) $(LIBS_workloads) $(LIBS_uring) -pthread
 
+# Set-up is a target of its own wherever VENV is used: recipes are expanded before they begin, and on a bare machine there is no Python yet.
+setup-bench setup-full setup-check setup-dist: setup-%:
+	@scripts/setup --for $* --python "$(PYTHON)"
+
 setup-browser:  ## Install a Chromium, for the tests of report.html; without one they are skipped
 	@scripts/setup --for browser --python "$(PYTHON)"
 
@@ -197,18 +201,15 @@ sanitize: setup  ## Run the tests of the core's threads and descriptors under Th
 	@$(MAKE) --no-print-directory MODE=tsan $(addprefix build/tsan/tests/test_,loop io poll_uring offload)
 	$(Q)for test in loop io poll_uring offload; do build/tsan/tests/test_$$test || exit 1; done
 
-check:  ## Format, warnings as errors under gcc and clang, directions between rooms
-	@scripts/setup --for check --python "$(PYTHON)"
+check: setup-check  ## Format, warnings as errors under gcc and clang, directions between rooms
 	@scripts/check
 
 # ---- Benchmarks
-bench:  ## Set up, build, run MATRIX (default, smoke or full), plot and report; PYTHONS='python3.12 python3.13t' or auto: on each
-	@scripts/setup --for $(if $(filter full,$(MATRIX)),full,bench) --python "$(PYTHON)"
+bench: setup-$(if $(filter full,$(MATRIX)),full,bench)  ## Set up, build, run MATRIX (default, smoke or full), plot and report; PYTHONS='python3.12 python3.13t' or auto: on each
 	@$(MAKE) --no-print-directory MODE=release all
 	@scripts/bench build/release/gilbench "$(VENV)/bin/python" $(MATRIX) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
 
-claims:  ## What is said of threads, loops and processes, decided on this machine; ONLY=C1,C5 for some, PYTHONS='...' for a column each
-	@scripts/setup --for bench --python "$(PYTHON)"
+claims: setup-bench  ## What is said of threads, loops and processes, decided on this machine; ONLY=C1,C5 for some, PYTHONS='...' for a column each
 	@$(MAKE) --no-print-directory MODE=release all
 	@build/release/gilbench claims --run --python "$(VENV)/bin/python" $(if $(ONLY),--only $(ONLY)) $(if $(PYTHONS),--pythons "$$(scripts/pythons $(PYTHONS))") $(RUNFLAGS)
 	@build/release/gilbench report results/latest
@@ -216,18 +217,15 @@ claims:  ## What is said of threads, loops and processes, decided on this machin
 gate:  ## Is CAND (HEAD) slower than BASE (origin/main)? GATE='--budget 60' passes options; for a CI: scripts/gate
 	@PYTHON="$(PYTHON)" scripts/gate "$(BASE)" "$(CAND)" $(GATE)
 
-bench-cpromise:  ## cpromise against a C loop, asyncio, uvloop, node, operation by operation; BENCH='--help' passes options
-	@scripts/setup --for bench --python "$(PYTHON)"
+bench-cpromise: setup-bench  ## cpromise against a C loop, asyncio, uvloop, node, operation by operation; BENCH='--help' passes options
 	@$(MAKE) --no-print-directory MODE=release all
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/bench_cpromise $(BENCH)
 
-bench-callgrind:  ## Instructions of each operation of cpromise; BENCH='--compare FILE' against an earlier '--json FILE'
-	@scripts/setup --for bench --python "$(PYTHON)"
+bench-callgrind: setup-bench  ## Instructions of each operation of cpromise; BENCH='--compare FILE' against an earlier '--json FILE'
 	@$(MAKE) --no-print-directory MODE=release ext
 	@eval "$$($(MAKE) -s --no-print-directory env)"; $(VENV)/bin/python scripts/bench_cpromise --callgrind $(BENCH)
 
-bench-seam:  ## What the split of core and binding costs, against a build as one unit
-	@scripts/setup --for bench --python "$(PYTHON)"
+bench-seam: setup-bench  ## What the split of core and binding costs, against a build as one unit
 	@scripts/bench_seam
 
 # ---- For people: packages and documents
@@ -254,12 +252,10 @@ install: programs  ## Install gilbench under PREFIX (/usr/local), below DESTDIR;
 uninstall:  ## Remove what `make install` installed
 	$(Q)rm -rf $(HOUSE) && rm -f $(DESTDIR)$(PREFIX)/bin/gilbench $(MAN) $(BASH) $(ZSH)
 
-dist: $(BUILD)/store  ## The sdist and a wheel for each interpreter found, each tried in an empty venv: dist/; PYTHONS='...' names them
-	@scripts/setup --for dist --python "$(PYTHON)"
+dist: setup-dist $(BUILD)/store  ## The sdist and a wheel for each interpreter found, each tried in an empty venv: dist/; PYTHONS='...' names them
 	@$(VENV)/bin/python scripts/dist $(PYTHONS)
 
-docs: ext programs  ## Make the reference from the code: build/docs/reference; every block of the documents is run by the tests
-	@scripts/setup --for bench --python "$(PYTHON)"
+docs: setup-bench ext programs  ## Make the reference from the code: build/docs/reference; every block of the documents is run by the tests
 	@$(VENV)/bin/python scripts/docs build
 
 # ---- Everyday

@@ -1,6 +1,7 @@
 """The scripts that keep the house: each breach of a direction is found, and set-up says what is missing."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -70,3 +71,12 @@ def test_setup_names_an_interpreter_without_headers(tmp_path):
     fake.chmod(0o755)
     done = subprocess.run([os.path.join(HOME, "scripts", "setup"), "--python", str(fake)], capture_output=True, text=True)
     assert done.returncode == 1 and "has no headers: /no/such/include/Python.h" in done.stderr
+
+
+def test_recipes_that_need_the_interpreter_come_after_its_set_up():
+    """A recipe is expanded before its first line runs: on a bare machine there is no Python yet unless a target before it installed one."""
+    text = open(os.path.join(HOME, "Makefile")).read()
+    rules = re.findall(r"^([a-z-]+):([^\n#]*)[^\n]*\n((?:\t[^\n]*\n)+)", text, re.M)
+    needing = {target: needs for target, needs, recipe in rules if "$(VENV)" in recipe}
+    assert len(needing) > 8 and [target for target, needs in needing.items() if not needs.strip().startswith("setup")] == []
+    assert [target for target, _, recipe in rules if "scripts/setup" in recipe and "$(VENV)" in recipe] == []
