@@ -48,9 +48,9 @@ CHILD     := runners/load/child.c runners/stats/hist.c $(WORKLOADS)
 CTESTS    := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/test_*.c))
 PROGRAMS  := $(addprefix $(BUILD)/,gilbench reference store load pthreads cloop fake stall echo-client echo-epoll $(if $(LIBS_uring),echo-uring))
 
-# The interpreter that is built for. Read once, and only when a rule needs it.
-pyinfo = $(eval pyinfo := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))'))$(pyinfo)
-PYINC  = $(word 1,$(pyinfo))
+# The interpreter that is built for. Asked when a rule needs it, and once: again only while there is none, since set-up may install it meanwhile.
+pyinfo = $(or $(asked),$(eval asked := $$(shell $(PYTHON) -c 'import sysconfig as s; print(s.get_path("include"), s.get_config_var("EXT_SUFFIX"), s.get_config_var("SOABI"))' 2>/dev/null))$(asked))
+PYINC  = $(or $(word 1,$(pyinfo)),$(error '$(PYTHON)' is no interpreter that runs; name one with PYTHON=, as in make PYTHON=python3.13))
 SUFFIX = $(word 2,$(pyinfo))
 SOABI  = $(word 3,$(pyinfo))
 PACKAGE     := $(BUILD)/python/cpromise

@@ -14,10 +14,10 @@ import sys
 
 import cpromise as cp
 import pytest
-import trustme
 from test_faults import echo, fds, run, speaks, until
 from wirechild import TIMEOUT_S
 
+trustme = pytest.importorskip("trustme", reason="trustme is not installed here")
 AUTHORITY = trustme.CA()
 MANY = 20
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 
@@ -80,3 +81,10 @@ def test_recipes_that_need_the_interpreter_come_after_its_set_up():
     needing = {target: needs for target, needs, recipe in rules if "$(VENV)" in recipe}
     assert len(needing) > 8 and [target for target, needs in needing.items() if not needs.strip().startswith("setup")] == []
     assert [target for target, _, recipe in rules if "scripts/setup" in recipe and "$(VENV)" in recipe] == []
+
+
+def test_an_interpreter_that_set_up_installs_is_found(tmp_path):
+    late, python = tmp_path / "late.mk", tmp_path / "python"
+    late.write_text(f"include Makefile\ninstall-it:\n\tln -s {sys.executable} {python}\nlate: install-it\n\t@echo $(VENV)\n")
+    done = subprocess.run(["make", "-s", "-f", late, f"PYTHON={python}", "late"], cwd=HOME, capture_output=True, text=True)
+    assert done.stdout == f"build/venv-{sysconfig.get_config_var('SOABI')}\n", done

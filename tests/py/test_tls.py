@@ -8,8 +8,8 @@ import threading
 
 import cpromise as cp
 import pytest
-import trustme
 
+trustme = pytest.importorskip("trustme", reason="trustme is not installed here")
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
 
 
