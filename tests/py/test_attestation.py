@@ -124,7 +124,7 @@ def test_g13_8_an_interpreter_with_py_debug(tmp_path):
 
 def test_g13_8_c_without_optimisation(tmp_path):
     build = changed_build(tmp_path)
-    sources = ["runners/adapters/c_pthreads.c", "runners/adapters/c_pthreads_waits.c", "runners/adapters/c_server.c", "runners/load/child.c", "runners/load/laps.c", "runners/stats/hist.c"]
+    sources = ["runners/adapters/c_pthreads.c", "runners/adapters/c_pthreads_waits.c", "runners/adapters/c_files.c", "runners/adapters/c_server.c", "runners/load/child.c", "runners/load/laps.c", "runners/stats/hist.c"]
     sources += [str(path) for path in pathlib.Path(HOME, "workloads").glob("*.c") if path.name != "reference.c"]
     command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O0", *sources, "-o", build / "pthreads", "-lcrypto", "-lz", "-lm", "-pthread"]
     subprocess.run(command, check=True, cwd=HOME, capture_output=True)
