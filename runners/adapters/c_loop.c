@@ -4,6 +4,7 @@
  * the program, so a reference needs no count. */
 #include "c_loop.h"
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WORKERS = 6 }; /* threads for files: as many as a loop of Python has on two cores */
@@ -85,6 +86,13 @@ void loop_take_over(struct cp_io *io, int fd) {
     fcntl(fd, F_SETFL, O_NONBLOCK);
     if ((failed = cp_io_open(&loop, io, fd)) < 0)
         child_fail("descriptor %d: %s", fd, strerror(-failed));
+}
+
+void *loop_many(int64_t count, size_t size) {
+    void *all = calloc((size_t)count, size);
+    if (!all)
+        child_fail("out of memory for %lld ops in flight", (long long)count);
+    return all;
 }
 
 static const struct param own[] = {

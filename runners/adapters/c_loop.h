@@ -29,6 +29,8 @@ void loop_take_over(struct cp_io *io, int fd);
 typedef void (*step_fn)(struct cp_promise *reaction);
 void loop_react(struct cp_promise *promise, struct cp_promise *reaction, step_fn step);
 void loop_then(struct cp_promise *promise, struct cp_promise *reaction, step_fn step);
+/* Zeroed, for each of `count` ops in flight; the caller's. */
+void *loop_many(int64_t count, size_t size);
 /* A client of a store, from its set-up to bye; with callbacks and no promises, if asked. */
 void loop_ask(const struct args *args, bool callbacks);
 /* What waits, from its set-up to bye. */

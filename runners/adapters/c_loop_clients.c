@@ -250,24 +250,17 @@ static void run_sample(struct client *clients, struct fan *fans, int64_t count) 
     child_latency(&sample.latency);
 }
 
-static void *many(int64_t count, size_t size) {
-    void *all = calloc((size_t)count, size);
-    if (!all)
-        child_fail("out of memory for %lld connections", (long long)count);
-    return all;
-}
-
 static struct client *make_clients(int64_t count, int port) {
-    struct client *clients = many(count, sizeof *clients);
+    struct client *clients = loop_many(count, sizeof *clients);
     for (int64_t i = 0; i < count; i++)
         connect_to(&clients[i].store, port, &clients[i]);
     return clients;
 }
 
 static struct fan *make_fans(int64_t count, int port) {
-    struct fan *fans = many(count, sizeof *fans);
+    struct fan *fans = loop_many(count, sizeof *fans);
     for (int64_t i = 0; i < count; i++) {
-        fans[i].stores = many(sample.fan, sizeof *fans[i].stores);
+        fans[i].stores = loop_many(sample.fan, sizeof *fans[i].stores);
         for (int64_t k = 0; k < sample.fan; k++)
             connect_to(&fans[i].stores[k], port, &fans[i]);
     }

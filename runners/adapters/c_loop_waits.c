@@ -206,18 +206,11 @@ union flight {
     struct clerk *clerks;
 };
 
-static void *many(int64_t count, size_t size) {
-    void *all = calloc((size_t)count, size);
-    if (!all)
-        child_fail("out of memory for %lld ops in flight", (long long)count);
-    return all;
-}
-
 static void make_groves(struct grove *groves, const struct args *args, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         groves[i].tree = tree_of(args);
-        groves[i].nodes =
-            many((int64_t)groves[i].tree.leaves * TREE_BRANCHES / 5 + 1, sizeof *groves[i].nodes);
+        groves[i].nodes = loop_many((int64_t)groves[i].tree.leaves * TREE_BRANCHES / 5 + 1,
+                                    sizeof *groves[i].nodes);
     }
 }
 
@@ -247,14 +240,14 @@ void loop_wait(const struct args *args) {
     struct file_slot *slots = NULL;
     sample.ops = args_int(args, "ops");
     if (args->workload == &io_timer) {
-        flight.sleepers = many(count, sizeof *flight.sleepers);
+        flight.sleepers = loop_many(count, sizeof *flight.sleepers);
         for (int64_t i = 0; i < count; i++)
             flight.sleepers[i].delay_us = args_int(args, "delay_us");
     } else if (args->workload == &io_tree) {
-        flight.groves = many(count, sizeof *flight.groves);
+        flight.groves = loop_many(count, sizeof *flight.groves);
         make_groves(flight.groves, args, count);
     } else if (files_wanted(args->workload)) {
-        flight.clerks = many(count, sizeof *flight.clerks);
+        flight.clerks = loop_many(count, sizeof *flight.clerks);
         slots = files_open(args, count);
         for (int64_t i = 0; i < count; i++)
             flight.clerks[i].slot = &slots[i];
